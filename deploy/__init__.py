@@ -1,0 +1,1 @@
+"""What runs Leadloop: the development broker and stack, and the files for production."""

@@ -1,0 +1,137 @@
+"""A child process that never outlives the process that started it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+POLL_SECONDS = 0.02
+
+
+class Guard:
+    """Send a process group or process a signal once this process is gone, however it went.
+
+    A shell waits on a pipe that only we hold open. Not PR_SET_PDEATHSIG: that one fires when
+    the *thread* that forked ends, so a child started by a worker thread would die at random.
+    """
+
+    def __init__(self, target: int, signal_name: str = "KILL") -> None:
+        """Watch over `target`, a process id, or a negative one for a whole group."""
+        script = 'read -r _; kill -s "$1" -- "$2" 2>/dev/null'
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", script, "guard", signal_name, str(target)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def release(self) -> None:
+        """Stop watching, without sending anything."""
+        # Killed before the pipe closes: a closed pipe is the signal to act.
+        self._shell.kill()
+        self._shell.wait()
+        if self._shell.stdin is not None:
+            self._shell.stdin.close()
+
+
+class Child:
+    """One program, its output in a file, guarded so that it leaves no orphan."""
+
+    def __init__(
+        self, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Name the program; nothing runs before start(). `environment` adds to our own."""
+        self.command = list(command)
+        self.log = log
+        self.environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; ProcessLookupError when it was never started or has ended."""
+        if self._process is None or self._process.poll() is not None:
+            raise ProcessLookupError(f"{self.command[0]} is not running")
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the program runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the program in a session of its own, so Ctrl-C reaches only us."""
+        if self.is_running:
+            return
+        self._forget()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._process = self._spawn(output)
+        self._guard = Guard(-self._process.pid)
+
+    def stop(self, timeout_seconds: float = 20) -> None:
+        """Ask the program to end; kill it when it has not after `timeout_seconds`."""
+        if self._process is not None and self.is_running:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout_seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._forget()
+
+    def kill(self) -> None:
+        """End the program's whole group as a power cut would, with SIGKILL."""
+        if self._process is not None and self.is_running:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._forget()
+
+    def last_lines(self, count: int = 20) -> str:
+        """Return the end of the log, for the message of an error."""
+        if not self.log.exists():
+            return "(no log)"
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+    def _spawn(self, output: IO[bytes]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.environment},
+            start_new_session=True,
+        )
+
+    def _forget(self) -> None:
+        if self._guard is not None:
+            self._guard.release()
+            self._guard = None
+        self._process = None
+
+
+class DidNotStart(RuntimeError):
+    """A program ended, or stayed silent, before it was ready."""
+
+    def __init__(self, child: Child, why: str) -> None:
+        super().__init__(f"{why}\nThe end of {child.log}:\n{child.last_lines()}")
+
+
+def wait_until_ready(
+    child: Child, is_ready: Callable[[], bool], *, timeout_seconds: float
+) -> None:
+    """Wait until `is_ready()` says so.
+
+    Raises:
+        DidNotStart: the child ended first, or the time was over; holds the end of its log.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not is_ready():
+        if not child.is_running:
+            raise DidNotStart(child, f"{child.command[0]} ended before it was ready")
+        if time.monotonic() > deadline:
+            raise DidNotStart(child, f"{child.command[0]} not ready in {timeout_seconds} s")
+        time.sleep(POLL_SECONDS)

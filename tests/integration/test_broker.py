@@ -1,0 +1,118 @@
+"""The development broker keeps what it took, over a kill, and never outlives its owner."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.broker import Broker, Unavailable
+from deploy.child import Child, DidNotStart, wait_until_ready
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+async def create(broker: Broker, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    await admin.close()
+
+
+async def send(broker: Broker, topic: str, *values: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=True)
+    await producer.start()
+    for value in values:
+        await producer.send_and_wait(topic, value, partition=0)
+    await producer.stop()
+
+
+async def read(broker: Broker, topic: str, count: int) -> list[bytes]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap)
+    await consumer.start()
+    consumer.assign([TopicPartition(topic, 0)])
+    await consumer.seek_to_beginning()
+    values = [(await consumer.getone()).value for _ in range(count)]
+    await consumer.stop()
+    return values
+
+
+async def test_what_was_sent_before_a_kill_is_read_after_it(broker: Broker) -> None:
+    await create(broker, "kept")
+    await send(broker, "kept", b"one", b"two")
+    address = broker.bootstrap
+
+    broker.kill()
+    broker.start()
+
+    assert broker.bootstrap == address
+    assert await read(broker, "kept", 2) == [b"one", b"two"]
+
+
+def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from deploy.child import Child\n"
+        "child = Child(['sleep', '60'], log=Path(sys.argv[1]))\n"
+        "child.start(); print(child.pid, flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    orphan = int(owner.stdout.readline())
+
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    owner.stdout.close()
+
+    assert ends_within(orphan, seconds=5)
+
+
+def ends_within(pid: int, *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not is_alive(pid):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # The dead stay listed until someone asks for their status; in a container nobody may.
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return state != "Z"
+
+
+def test_missing_jars_name_the_command_that_fetches_them(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, jars=tmp_path / "nowhere")
+
+    with pytest.raises(Unavailable, match="make kafka"):
+        broker.start()
+
+
+def test_a_program_that_ends_early_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    child = Child(["sh", "-c", "echo no such port; exit 3"], log=tmp_path / "log")
+    child.start()
+
+    with pytest.raises(DidNotStart, match="no such port"):
+        wait_until_ready(child, lambda: False, timeout_seconds=5)
+
+    child.stop()
