@@ -1,4 +1,4 @@
-"""Every metric of the kit, and the ages and sizes that are read from the database at a scrape."""
+"""Every metric of the kit, with the ages and sizes read from the database at a scrape."""
 
 import asyncio
 
@@ -91,9 +91,9 @@ _ROWS = {
     "outbox": (OUTBOX_ROWS, "SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS some"),
     "parked": (PARKED_ROWS, "SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS some"),
 }
-_PRESENT = text(
-    "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL"
-)
+_PRESENT = text("""
+SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL
+""")
 
 
 async def refresh(database: Database, *, service: str) -> bool:

@@ -1,0 +1,241 @@
+"""One way to serve HTTP: an app whose errors, transactions, limits and probes are the same."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi.routing import APIRoute
+from sqlalchemy import text
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, Response
+
+from leadloop import idempotency, metrics, middleware, problems, tracing
+from leadloop.database import Database, Work, is_unreachable
+from leadloop.errors import FieldError, UnsupportedMedia
+
+BODY_MAX_BYTES = 1024 * 1024
+READY_TIMEOUT_SECONDS = 2.0
+
+# Says what keeps a part of the service from moving; None when it moves.
+Check = Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What an app lets in.
+
+    Attributes:
+        api_tokens: Bearer tokens for /v1; without any, only clients of this machine.
+        body_max_bytes: The largest body of a request.
+    """
+
+    api_tokens: Sequence[str] = field(default=(), repr=False)
+    body_max_bytes: int = BODY_MAX_BYTES
+
+
+def create_app(
+    *,
+    service: str,
+    title: str,
+    database: Database,
+    doors: Doors | None = None,
+    checks: Mapping[str, Check] | None = None,
+    random: Random | None = None,
+) -> FastAPI:
+    """Make the app of a service, with its probes; routes are included by the caller.
+
+    Args:
+        service: The service's name, a label of its metrics.
+        title: For people who read the API's documentation.
+        database: Where `open_work` opens the transaction of a request.
+        doors: Tokens and limits.
+        checks: Loops and consumers that must move for /readyz, by name.
+        random: Where trace ids come from; seeded ones make a run repeatable.
+    """
+    doors = doors or Doors()
+    random = random or SystemRandom()
+    app = FastAPI(
+        title=title,
+        responses=problems.RESPONSES,
+        middleware=[
+            Middleware(middleware.Observe, service=service, random=random),
+            Middleware(middleware.RequireToken, tokens=doors.api_tokens),
+            Middleware(middleware.LimitBody, max_bytes=doors.body_max_bytes),
+        ],
+    )
+    app.state.database = database
+    app.state.service = service
+    app.state.checks = dict(checks or {})
+    problems.install(app)
+    _add_probes(app)
+    return app
+
+
+async def open_work(request: Request) -> AsyncIterator[Work]:
+    """Open the transaction of a request: committed before it is answered, or rolled back."""
+    database: Database = request.app.state.database
+    async with database.transaction(tracing.current.get()) as work:
+        yield work
+
+
+# The scope makes FastAPI leave `open_work` when the route has returned and before the answer
+# goes out. With its default, a client would see 2xx before the commit, or without one.
+WorkDep = Annotated[Work, Depends(open_work, scope="function")]
+
+
+async def idempotent(
+    request: Request,
+    work: WorkDep,
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key and command get the same answer for 24 h.")
+    ] = None,
+) -> None:
+    """Let a command with an Idempotency-Key take effect once; put it on every POST's route.
+
+    A refused command leaves no trace, its key included: it may be mended and sent again.
+
+    Raises:
+        Replayed: The command was answered before; the route sends that answer again.
+    """
+    route = request.scope["route"]
+    if not isinstance(route, Route):
+        raise TypeError(f"{route.path} must be on a leadloop.web.Router to keep its answer")
+    if idempotency_key is None:
+        return
+    target = f"{request.url.path}?{request.url.query}"
+    command = idempotency.Command(
+        route=f"{request.method} {route.path}",
+        key=idempotency.parse_key(idempotency_key),
+        fingerprint=idempotency.fingerprint(request.method, target, await request.body()),
+    )
+    answer = await idempotency.claim(work, command)
+    if answer is not None:
+        raise Replayed(answer)
+    request.state.claimed = (work, command)
+
+
+class Replayed(Exception):
+    """Carries a kept answer past the route's function."""
+
+    def __init__(self, answer: idempotency.Answer) -> None:
+        """Keep the answer."""
+        super().__init__()
+        self.answer = answer
+
+
+class Route(APIRoute):
+    """A route that reads JSON strictly and keeps the answers of idempotent commands."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler; this runs inside the request's transaction."""
+        handle = super().get_route_handler()
+
+        async def handle_once(request: Request) -> Response:
+            request = _JsonRequest(request.scope, request.receive)
+            if self.body_field is not None:
+                await _require_json(request)
+            try:
+                response = await handle(request)
+            except Replayed as replayed:
+                return _replay(replayed.answer)
+            await _keep_answer(request, response)
+            return response
+
+        return handle_once
+
+
+class Router(APIRouter):
+    """FastAPI's router, made of our routes; every room's API is one."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 (FastAPI's own, passed on)
+        """Take FastAPI's options."""
+        super().__init__(route_class=Route, **options)
+
+
+class _JsonRequest(Request):
+    """Parses with a bound on depth: 100,000 nested arrays are refused, not recursed into."""
+
+    async def json(self) -> Any:  # noqa: ANN401 (any JSON value)
+        """Return the body's value."""
+        return orjson.loads(await self.body())
+
+
+async def _require_json(request: Request) -> None:
+    """Refuse a body in another form before anything guesses at it."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    if not is_json and await request.body():
+        raise UnsupportedMedia(
+            "This route reads JSON.",
+            FieldError("header content-type", "application/json", media_type or "nothing"),
+        )
+
+
+async def _keep_answer(request: Request, response: Response) -> None:
+    """Store the answer of a claimed command, in its transaction."""
+    claimed: tuple[Work, idempotency.Command] | None = getattr(request.state, "claimed", None)
+    if claimed is None:
+        return
+    work, command = claimed
+    answer = idempotency.Answer(
+        response.status_code, response.headers.get("content-type"), bytes(response.body)
+    )
+    await idempotency.keep(work, command, answer)
+
+
+def _replay(answer: idempotency.Answer) -> Response:
+    headers = {idempotency.REPLAYED_HEADER: "true"}
+    if answer.media_type:
+        headers["content-type"] = answer.media_type
+    return Response(answer.body, answer.status, headers)
+
+
+def _add_probes(app: FastAPI) -> None:
+    """Serve /healthz, /readyz and /metrics, outside of the documented API."""
+    probes: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "/healthz": _healthz,
+        "/readyz": _readyz,
+        "/metrics": _metrics,
+    }
+    for path, probe in probes.items():
+        app.add_api_route(path, probe, include_in_schema=False)
+
+
+async def _healthz(_: Request) -> Response:
+    """Say that the process lives."""
+    return JSONResponse({"status": "alive"})
+
+
+async def _readyz(request: Request) -> Response:
+    """Say whether the database answers and every loop moves."""
+    state = request.app.state
+    found = {name: check() for name, check in state.checks.items()}
+    found["database"] = await _database_problem(state.database)
+    ready = not any(found.values())
+    body = {
+        "status": "ready" if ready else "not ready",
+        "checks": {name: problem or "moves" for name, problem in found.items()},
+    }
+    return JSONResponse(body, 200 if ready else 503)
+
+
+async def _metrics(request: Request) -> Response:
+    """Expose the process's metrics, its database's readings fresh."""
+    state = request.app.state
+    await metrics.refresh(state.database, service=state.service)
+    return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+
+
+async def _database_problem(database: Database) -> str | None:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS), database.engine.connect() as open_:
+            await open_.execute(text("SELECT 1"))
+    except Exception as error:
+        if not is_unreachable(error):
+            raise
+        return f"does not answer: {type(error).__name__}"
+    return None
