@@ -61,6 +61,11 @@ class Broker:
         return self._child.pid
 
     @property
+    def log(self) -> Path:
+        """The file that holds the broker's own lines."""
+        return self.folder / "broker.log"
+
+    @property
     def is_running(self) -> bool:
         """Whether the broker's process runs."""
         return self._child is not None and self._child.is_running
@@ -79,7 +84,7 @@ class Broker:
         self._format(java)
         child = Child(
             [*self._java(java), "kafka.Kafka", str(self._settings)],
-            log=self.folder / "broker.log",
+            log=self.log,
         )
         self._child = child
         child.start()

@@ -90,6 +90,23 @@ class Child:
             self._process.wait()
         self._forget()
 
+    def wait(self, timeout_seconds: float) -> int:
+        """Wait until the program ends by itself; return its exit code.
+
+        Raises:
+            DidNotStart: it had not ended after `timeout_seconds`, and was killed.
+        """
+        if self._process is None:
+            raise ProcessLookupError(f"{self.command[0]} was not started")
+        try:
+            code = self._process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired as error:
+            self.kill()
+            why = f"{self.command[0]} had not ended after {timeout_seconds} s"
+            raise DidNotStart(self, why) from error
+        self._forget()
+        return code
+
     def last_lines(self, count: int = 20) -> str:
         """Return the end of the log, for the message of an error."""
         if not self.log.exists():
@@ -114,7 +131,7 @@ class Child:
 
 
 class DidNotStart(RuntimeError):
-    """A program ended, or stayed silent, before it was ready."""
+    """A program did not come as far as it should; the message holds the end of its log."""
 
     def __init__(self, child: Child, why: str) -> None:
         super().__init__(f"{why}\nThe end of {child.log}:\n{child.last_lines()}")

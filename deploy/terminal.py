@@ -1,0 +1,146 @@
+"""`make stack` as a person sees it: what starts, where it answers, what to try next."""
+
+import shutil
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.broker import Unavailable, free_port
+from deploy.child import DidNotStart
+from deploy.stack import PORTS, ROOMS, Stack
+
+FOLDER = Path(".stack")
+COLOURS = dict(zip(ROOMS, ("cyan", "magenta", "green", "yellow"), strict=True))
+LOOK_EVERY_SECONDS = 0.5
+# Addresses are for copying: they must not be cut, however narrow the terminal.
+WIDTH = 200
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+console = Console()
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Option(help="Keeps data and logs.")] = FOLDER,
+    sources: Annotated[
+        Path | None, typer.Option(help="YAML file of configured senders.", exists=True)
+    ] = None,
+    fresh: Annotated[bool, typer.Option(help="Forget what an earlier run left.")] = False,
+    logs: Annotated[bool, typer.Option(help="Show the services' lines as they come.")] = False,
+) -> None:
+    """Run PostgreSQL, Kafka and the four services as processes of this machine until Ctrl-C."""
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    signal.signal(signal.SIGTERM, _like_ctrl_c)
+    stack = Stack(folder, ports=_ports(), sources=sources)
+    try:
+        with suppress(KeyboardInterrupt):
+            _start(stack)
+            _present(stack)
+            _watch(stack, logs=logs)
+    except (DidNotStart, Unavailable) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
+    finally:
+        with console.status("stopping"):
+            stack.stop()
+
+
+def _like_ctrl_c(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _ports() -> dict[str, int]:
+    """Return the usual ports, another one where somebody already listens."""
+    return {name: port if _is_free(port) else free_port() for name, port in PORTS.items()}
+
+
+def _is_free(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections only fade away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _start(stack: Stack) -> None:
+    started = time.monotonic()
+    with console.status("starting") as status:
+        stack.start(tell=status.update)
+    console.print(f"Leadloop runs, started in {time.monotonic() - started:.0f} s.\n")
+
+
+def _present(stack: Stack) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("what")
+    table.add_column("where", no_wrap=True)
+    table.add_column("log", no_wrap=True)
+    for room in ROOMS:
+        table.add_row(room, f"{stack.address(room)}/docs", str(_short(stack.log(room))))
+    table.add_row("kafka", stack.broker.bootstrap, str(_short(stack.broker.log)))
+    table.add_row("postgresql", stack.postgres.url, str(_short(stack.postgres.log)))
+    console.print(table, width=WIDTH, soft_wrap=True)
+    console.print("\nNext, in another terminal:", style="bold")
+    for line in _next_commands(stack):
+        console.print("  " + line, soft_wrap=True, highlight=False, markup=False)
+    console.print("\nCtrl-C stops all of it; the data stay for the next run.", style="dim")
+
+
+def _next_commands(stack: Stack) -> list[str]:
+    intake, handoff, feedback = (stack.address(r) for r in ("intake", "handoff", "feedback"))
+    return [
+        f"curl {intake}/v1/leads -H 'content-type: application/json' -d "
+        """'{"email": "ada@example.com", "company": "Analytical Engines"}'""",
+        f"curl {handoff}/v1/handoffs",
+        f"curl {feedback}/v1/reports/funnel",
+        f"curl {intake}/metrics",
+    ]
+
+
+def _short(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _watch(stack: Stack, *, logs: bool) -> None:
+    """Say when a service ends, and what it logs, until Ctrl-C."""
+    followed = {room: stack.log(room).open() for room in ROOMS} if logs else {}
+    ended: set[str] = set()
+    try:
+        while True:
+            for room, lines in followed.items():
+                _print_new(room, lines)
+            for room in _newly_ended(stack, ended):
+                ended.add(room)
+                console.print(f"{room} ended; the end of its log:", style="red")
+                console.print(stack.services[room].last_lines(), markup=False)
+            time.sleep(LOOK_EVERY_SECONDS)
+    finally:
+        for lines in followed.values():
+            lines.close()
+
+
+def _print_new(room: str, lines: IO[str]) -> None:
+    for line in lines:
+        console.print(f"[{COLOURS[room]}]{room:>8}[/] ", end="")
+        console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _newly_ended(stack: Stack, known: set[str]) -> list[str]:
+    return [
+        room
+        for room, child in stack.services.items()
+        if room not in known and not child.is_running
+    ]
