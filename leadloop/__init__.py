@@ -1,0 +1,1 @@
+"""What every service stands on: promised events, consumed once, timers and deliveries."""

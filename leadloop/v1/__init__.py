@@ -1,0 +1,1 @@
+"""Generated from proto/leadloop/v1; never edited."""
