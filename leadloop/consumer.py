@@ -1,0 +1,235 @@
+"""The Kafka side of the transport: an idempotent producer, one consumer for each group."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
+
+from leadloop import metrics
+from leadloop.database import is_unreachable
+from leadloop.errors import Retry
+from leadloop.events import topics as contract_topics
+from leadloop.loop import sleep_until_woken
+from leadloop.records import Record
+from leadloop.transport import Handle
+
+log = structlog.get_logger()
+
+BATCH_MAX = 500
+FETCH_WAIT_MS = 200
+# A process that is stopped for half a minute (a pause of the machine, a blocked loop) keeps
+# its partitions; a dead one is replaced after this time.
+SESSION_TIMEOUT_MS = 45_000
+# While the database is away a batch is tried again for as long as it takes.
+POLL_INTERVAL_MAX_MS = 3_600_000
+PAUSE_BEFORE_AGAIN = timedelta(seconds=1)
+RETENTION_MS = 29 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True)
+class _Subscription:
+    group: str
+    topics: tuple[str, ...]
+    handle: Handle
+
+
+class KafkaTransport:
+    """Publishes to and reads from a Kafka broker."""
+
+    def __init__(self, bootstrap: str, *, client: str, topic_prefix: str = "") -> None:
+        """Prepare for the broker at `bootstrap` ("host:port,..."); nothing connects yet.
+
+        Args:
+            bootstrap: Where to find the brokers.
+            client: Name of this process in the broker's logs.
+            topic_prefix: Put before each topic's name, so that tests share one broker.
+        """
+        self._bootstrap = bootstrap
+        self._client = client
+        self._prefix = topic_prefix
+        self._producer: AIOKafkaProducer | None = None
+        self._subscriptions: list[_Subscription] = []
+
+    def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
+        """Read `topics` as `group`; the reading begins with `run`."""
+        self._subscriptions.append(_Subscription(group, tuple(topics), handle))
+
+    async def start(self) -> None:
+        """Connect lazily: the broker may come up later than the service."""
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Send all records and wait until every replica in sync has them."""
+        try:
+            producer = await self._connected_producer()
+            sent = [
+                await producer.send(
+                    self._prefix + record.topic,
+                    record.value,
+                    record.key.encode(),
+                    headers=list(record.headers),
+                )
+                for record in records
+            ]
+            await asyncio.gather(*sent)
+        except (KafkaError, OSError) as error:
+            await self._drop_producer()
+            raise Retry(f"the broker did not take {len(records)} records: {error!r}") from error
+
+    async def run(self) -> None:
+        """Read for all groups until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for subscription in self._subscriptions:
+                tasks.create_task(self._read(subscription), name=f"read-{subscription.group}")
+
+    async def stop(self) -> None:
+        """Close the producer; consumers close when `run` is cancelled."""
+        await self._drop_producer()
+
+    async def _connected_producer(self) -> AIOKafkaProducer:
+        """Return the producer, connected; a new one after a failure."""
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                client_id=self._client,
+                enable_idempotence=True,
+                acks="all",
+                request_timeout_ms=60_000,
+                retry_backoff_ms=100,
+                metadata_max_age_ms=60_000,
+                linger_ms=0,
+                max_batch_size=256 * 1024,
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _drop_producer(self) -> None:
+        """Close the producer, whatever state it is in."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                await asyncio.wait_for(producer.stop(), timeout=5)
+            except (KafkaError, OSError) as error:
+                log.info("producer.dropped", reason=type(error).__name__)
+
+    async def _read(self, subscription: _Subscription) -> None:
+        """Read for one group until cancelled; begin anew whenever the broker goes away."""
+        while True:
+            consumer = self._consumer(subscription)
+            try:
+                await consumer.start()
+                await self._read_on(consumer, subscription)
+            except (KafkaError, OSError) as error:
+                log.warning("consumer.waits", group=subscription.group, reason=repr(error))
+                await sleep_until_woken(asyncio.Event(), PAUSE_BEFORE_AGAIN)
+            finally:
+                await consumer.stop()
+
+    def _consumer(self, subscription: _Subscription) -> AIOKafkaConsumer:
+        """Return a consumer that starts at the oldest record and commits only when told."""
+        return AIOKafkaConsumer(
+            *(self._prefix + topic for topic in subscription.topics),
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client,
+            group_id=self._prefix + subscription.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=3_000,
+            max_poll_interval_ms=POLL_INTERVAL_MAX_MS,
+            rebalance_timeout_ms=30_000,
+            metadata_max_age_ms=60_000,
+            fetch_max_wait_ms=100,
+        )
+
+    async def _read_on(self, consumer: AIOKafkaConsumer, subscription: _Subscription) -> None:
+        """Take batches, let them be handled, then commit their offsets."""
+        while True:
+            batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH_MAX)
+            if not batches:
+                continue
+            records = [self._record(r) for batch in batches.values() for r in batch]
+            await _handle_until_done(subscription, records)
+            await _commit(consumer, batches, subscription.group)
+
+    def _record(self, record: ConsumerRecord) -> Record:
+        """Return a record as the rest of the kit knows it."""
+        topic = record.topic[len(self._prefix) :]
+        return Record(topic, (record.key or b"").decode(), record.value or b"", record.headers)
+
+
+async def _handle_until_done(subscription: _Subscription, records: Sequence[Record]) -> None:
+    """Handle a batch, again and again while what it needs is away."""
+    while True:
+        try:
+            await subscription.handle(records)
+        except Exception as error:
+            if not (isinstance(error, Retry) or is_unreachable(error)):
+                raise
+            log.warning("batch.waits", group=subscription.group, reason=repr(error)[:300])
+            await sleep_until_woken(asyncio.Event(), PAUSE_BEFORE_AGAIN)
+        else:
+            return
+
+
+async def _commit(
+    consumer: AIOKafkaConsumer,
+    batches: Mapping[TopicPartition, Sequence[ConsumerRecord]],
+    group: str,
+) -> None:
+    """Commit the offsets after a handled batch, and note how far behind the group is."""
+    try:
+        await consumer.commit({tp: batch[-1].offset + 1 for tp, batch in batches.items()})
+    except (CommitFailedError, IllegalStateError) as error:
+        # The partitions went to another consumer meanwhile. It reads the batch again, and the
+        # inbox knows that all of it is handled.
+        log.info("offsets.left", group=group, reason=type(error).__name__)
+    for partition, batch in batches.items():
+        newest = consumer.highwater(partition) if partition in consumer.assignment() else None
+        if newest is not None:
+            lag = newest - batch[-1].offset - 1
+            metrics.CONSUMER_LAG.labels(group, partition.topic).set(lag)
+
+
+async def create_topics(
+    bootstrap: str, *, partitions: int, replicas: int, topic_prefix: str = ""
+) -> list[str]:
+    """Create the contract's topics that do not exist yet; return the names of all of them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        wanted = [
+            NewTopic(
+                topic_prefix + name, partitions, replicas, topic_configs=_configs(compacted)
+            )
+            for name, compacted in contract_topics().items()
+        ]
+        answer = await admin.create_topics(wanted)
+    finally:
+        await admin.close()
+    for _, code, *_ in answer.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            raise for_code(code)(f"topics could not be created: {answer.topic_errors}")
+    return [topic.name for topic in wanted]
+
+
+def _configs(compacted: bool) -> dict[str, str]:
+    """Return a topic's settings: personal data stays under 30 days, agreements for ever."""
+    if compacted:
+        return {"cleanup.policy": "compact"}
+    return {"cleanup.policy": "delete", "retention.ms": str(RETENTION_MS)}

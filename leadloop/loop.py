@@ -1,0 +1,78 @@
+"""Background loops: passes of bounded work, and the only place that sleeps."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from leadloop import metrics
+from leadloop.clock import Clock
+from leadloop.database import is_unreachable
+from leadloop.errors import Retry
+
+log = structlog.get_logger()
+
+PAUSE_AFTER_FAILURE = timedelta(seconds=1)
+
+
+class Loop(Protocol):
+    """Work that comes up by itself, done in bounded passes.
+
+    Attributes:
+        name: Unique in the service; a commit wakes the loop by this name.
+        idle: How long it may sleep when nothing is planned and nobody wakes it.
+    """
+
+    name: str
+    idle: timedelta
+
+    async def run_once(self, now: datetime) -> int:
+        """Do one bounded pass; return how many things were done, 0 when there is nothing."""
+        ...
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        """Return when there will be something to do; None when nothing is planned."""
+        ...
+
+
+async def forever(loop: Loop, *, service: str, clock: Clock, wake: asyncio.Event) -> None:
+    """Run passes until cancelled: at once while there is work, else when due or woken.
+
+    A database or broker that is away is waited for. Any other error is a bug: it is raised,
+    so that the service stops loudly instead of spinning.
+    """
+    while True:
+        wake.clear()
+        try:
+            done = await loop.run_once(clock.now())
+            wait = timedelta(0) if done else await _pause(loop, clock.now())
+        except Exception as error:
+            if not (isinstance(error, Retry) or is_unreachable(error)):
+                raise
+            metrics.LOOP_FAILURES.labels(service, loop.name).inc()
+            log.warning("loop.waits", loop=loop.name, reason=type(error).__name__)
+            await asyncio.sleep(PAUSE_AFTER_FAILURE.total_seconds())
+            continue
+        metrics.LOOP_MOVED.labels(service, loop.name).set(clock.now().timestamp())
+        if wait:
+            await sleep_until_woken(wake, wait)
+        else:
+            await asyncio.sleep(0)
+
+
+async def sleep_until_woken(wake: asyncio.Event, longest: timedelta) -> None:
+    """Return when `wake` is set, at the latest after `longest`."""
+    try:
+        async with asyncio.timeout(longest.total_seconds()):
+            await wake.wait()
+    except TimeoutError:
+        pass
+
+
+async def _pause(loop: Loop, now: datetime) -> timedelta:
+    """Return how long an idle loop may sleep."""
+    due = await loop.next_due(now)
+    if due is None:
+        return loop.idle
+    return min(max(due - now, timedelta(milliseconds=1)), loop.idle)

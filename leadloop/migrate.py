@@ -1,0 +1,73 @@
+"""Bring a service's schema up to date; several replicas at once apply each step once."""
+
+from pathlib import Path
+from zlib import crc32
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+_ENV = Path(__file__).parent / "migrations"
+_LOCK_SPACE = 0x4C4D
+# A migration waits this long for a table that is in use, then gives up without harm.
+LOCK_TIMEOUT = "5s"
+
+
+async def migrate(url: str, schema: str, versions: Path) -> None:
+    """Apply the migrations in `versions` that `schema` does not have yet.
+
+    Args:
+        url: The database, as SQLAlchemy writes it.
+        schema: Created when missing.
+        versions: The room's folder of migrations.
+    """
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade, schema, versions)
+    finally:
+        await engine.dispose()
+
+
+def config_of(connection: Connection, schema: str, versions: Path) -> Config:
+    """Return Alembic's configuration for one room, on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(_ENV))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", str(versions))
+    config.attributes.update(connection=connection, schema=schema)
+    return config
+
+
+def _upgrade(connection: Connection, schema: str, versions: Path) -> None:
+    """Upgrade under a session lock, so that replicas wait for one another."""
+    key = crc32(schema.encode()) & 0x7FFFFFFF
+    lock = {"space": _LOCK_SPACE, "key": key}
+    connection.execute(text("SELECT pg_advisory_lock(:space, :key)"), lock)
+    try:
+        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        connection.execute(text(f'SET search_path = "{schema}"'))
+        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.commit()
+        command.upgrade(config_of(connection, schema, versions), "head")
+        connection.commit()
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:space, :key)"), lock)
+        connection.commit()
+
+
+async def create_database(url: str, name: str) -> None:
+    """Create a database unless it exists; `url` names any database of the same server."""
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(f'CREATE DATABASE "{name}"'))
+    except DBAPIError as error:
+        if "already exists" not in str(error.orig):
+            raise
+    finally:
+        await engine.dispose()

@@ -1,0 +1,106 @@
+"""Events on the wire: CloudEvents 1.0 in the Kafka protocol binding, binary mode."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from google.protobuf.message import DecodeError, Message
+
+from leadloop.events import EVENT_TYPES, Envelope, decode
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/protobuf"
+_LOCAL_NAME = "leadloop.v1."
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as a topic keeps it; headers are the CloudEvents attributes."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Headers
+
+
+class Unreadable(Exception):
+    """A record that is no event of the contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """One row of an outbox: an event that waits to be handed on."""
+
+    id: int
+    event_id: str
+    topic: str
+    key: str
+    type: str
+    time: datetime
+    traceparent: str
+    value: bytes
+
+
+def to_record(row: Promised, service: str) -> Record:
+    """Return the record of a promised event; `service` becomes its CloudEvents source."""
+    headers = [
+        ("ce_specversion", SPEC_VERSION.encode()),
+        ("ce_id", row.event_id.encode()),
+        ("ce_type", row.type.encode()),
+        ("ce_source", f"/leadloop/{quote(service)}".encode()),
+        ("ce_subject", row.key.encode()),
+        ("ce_time", row.time.isoformat().encode()),
+        ("content-type", CONTENT_TYPE.encode()),
+    ]
+    if row.traceparent:
+        headers.append(("traceparent", row.traceparent.encode()))
+    return Record(row.topic, row.key, row.value, tuple(headers))
+
+
+def type_of(record: Record) -> str:
+    """Return the event's type name, empty when the record names none."""
+    return header(record, "ce_type")
+
+
+def to_envelope(record: Record) -> Envelope[Message]:
+    """Read a record back into the event that it carries.
+
+    Raises:
+        Unreadable: A required attribute is missing, the type is not of the contract, or the
+            value is no such message.
+    """
+    type_name = type_of(record)
+    try:
+        return Envelope(
+            id=_required(record, "ce_id"),
+            topic=record.topic,
+            key=record.key,
+            type=type_name,
+            time=datetime.fromisoformat(_required(record, "ce_time")),
+            traceparent=header(record, "traceparent"),
+            event=decode(type_name, record.value),
+        )
+    except (KeyError, ValueError, DecodeError) as error:
+        raise Unreadable(
+            f"expected one of {len(EVENT_TYPES)} event types under {_LOCAL_NAME}, "
+            f"found {type_name!r}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _required(record: Record, name: str) -> str:
+    """Return a header's value; a missing one makes the record unreadable."""
+    value = header(record, name)
+    if not value:
+        raise ValueError(f"expected a header {name}, found none")
+    return value
+
+
+def header(record: Record, name: str) -> str:
+    """Return a header's last value as text, empty when there is none."""
+    for key, value in reversed(record.headers):
+        if key == name:
+            return value.decode(errors="replace")
+    return ""

@@ -1,0 +1,170 @@
+"""One service: what it handles, what it does by itself, what it answers; and how it runs."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from leadloop.database import Database
+from leadloop.events import route_of
+from leadloop.inbox import Handlers, Inbox
+from leadloop.loop import Loop, forever
+from leadloop.relay import Relay
+from leadloop.transport import Transport
+
+log = structlog.get_logger()
+
+STOP_WITHIN_SECONDS = 10
+
+
+@dataclass
+class Service:
+    """A service ready to run.
+
+    Attributes:
+        name: Also its consumer group and the service label of its metrics.
+        database: Its schema.
+        migrations: Its folder of migrations.
+        app: What it answers over HTTP.
+        paths: Prefixes of the routes that are its own, for the embedded mode.
+        handlers: What it does with events, by type.
+        loops: What it does by itself, besides the relay.
+        tasks: Coroutines that run as long as the service does, such as a group-commit writer.
+        closers: Called when it stops.
+    """
+
+    name: str
+    database: Database
+    migrations: Path
+    app: ASGIApp
+    paths: Sequence[str]
+    handlers: Handlers
+    loops: Sequence[Loop] = ()
+    tasks: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
+    closers: Sequence[Callable[[], Awaitable[None]]] = ()
+    inbox: Inbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the service its inbox."""
+        self.inbox = Inbox(self.database, self.handlers, service=self.name)
+
+    def topics(self) -> list[str]:
+        """Return the topics that the service reads."""
+        return sorted({route_of(kind).topic for kind in self.handlers})
+
+    def subscribe(self, transport: Transport) -> None:
+        """Read the service's topics as its own group."""
+        if self.handlers:
+            transport.subscribe(self.name, self.topics(), self.inbox.handle)
+
+    def all_loops(self, transport: Transport) -> list[Loop]:
+        """Return the relay and the service's own loops."""
+        return [Relay(self.database, transport, service=self.name), *self.loops]
+
+    async def close(self) -> None:
+        """Give back what the service holds."""
+        for close in self.closers:
+            await close()
+        await self.database.close()
+
+
+async def serve(
+    services: Sequence[Service],
+    transport: Transport,
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[int], None] | None = None,
+) -> None:
+    """Run services in this process until SIGINT or SIGTERM, or until one of them must stop.
+
+    Args:
+        services: They share `transport` and this event loop.
+        transport: Where their events travel.
+        app: What answers on `host:port`.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        ready: Told the port once requests are answered.
+    """
+    for service in services:
+        service.subscribe(transport)
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running.add_signal_handler(number, stop.set)
+    await transport.start()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(coroutine) for coroutine in _background(services, transport)
+            ]
+            server = _Server(app, host, port, ready)
+            listening = tasks.create_task(server.serve())
+            stopping = tasks.create_task(stop.wait())
+            await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            await listening
+            for task in [*background, stopping]:
+                task.cancel()
+    finally:
+        await transport.stop()
+        for service in services:
+            await service.close()
+
+
+def _background(
+    services: Sequence[Service], transport: Transport
+) -> list[Coroutine[None, None, None]]:
+    """Return everything that runs besides answering requests."""
+    work: list[Coroutine[None, None, None]] = [transport.run()]
+    for service in services:
+        database = service.database
+        work += [run() for run in service.tasks]
+        work += [
+            forever(
+                loop,
+                service=service.name,
+                clock=database.clock,
+                wake=database.wake_of(loop.name),
+            )
+            for loop in service.all_loops(transport)
+        ]
+    return work
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers; says when it listens."""
+
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, ready: Callable[[int], None] | None
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
+                server_header=False,
+                backlog=4096,
+            )
+        )
+        self._tell = ready
+
+    async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # narrower than uvicorn's, which also takes sockets
+        """Serve until told to exit."""
+        await self._serve()
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # as above
+        """Listen, then say on which port."""
+        await super().startup()
+        if self.started and self._tell is not None:
+            self._tell(self.servers[0].sockets[0].getsockname()[1])

@@ -1,0 +1,82 @@
+"""Two ways to bring records to those who handle them, one meaning.
+
+Kafka: records are kept by a broker; each group reads them at its own pace. Local: one process,
+no broker; a record is handled by every group before it counts as published, so that the outbox
+keeps it until then. In both, records of one key stay in order and may come more than once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from leadloop.records import Record
+
+Handle = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """Publishes records and hands them to groups."""
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Return once the records can't be lost any more; they keep their order per key.
+
+        Raises:
+            Retry: They may not have arrived; publish all of them again later.
+        """
+        ...
+
+    def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
+        """Hand all records of `topics` to `handle`, in batches, again until it returns."""
+        ...
+
+    async def start(self) -> None:
+        """Connect."""
+        ...
+
+    async def run(self) -> None:
+        """Hand records on until cancelled; raise when a group must stop."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what is under way and disconnect."""
+        ...
+
+
+@dataclass
+class _Group:
+    """One group of the Local transport; its batches are handled one at a time."""
+
+    topics: frozenset[str]
+    handle: Handle
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class LocalTransport:
+    """Hands records to the groups of this process; publishing ends when all have them."""
+
+    def __init__(self) -> None:
+        """Start without groups."""
+        self._groups: dict[str, _Group] = {}
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Let every group handle the records of its topics."""
+        for group in self._groups.values():
+            wanted = [record for record in records if record.topic in group.topics]
+            if wanted:
+                async with group.turn:
+                    await group.handle(wanted)
+
+    def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
+        """Add a group; those that subscribe later do not see earlier records."""
+        self._groups[group] = _Group(frozenset(topics), handle)
+
+    async def start(self) -> None:
+        """Do nothing: there is nothing to connect to."""
+
+    async def run(self) -> None:
+        """Wait until cancelled: publishing does the work."""
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Do nothing: nothing is under way once publishing has returned."""
