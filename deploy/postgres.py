@@ -40,7 +40,7 @@ class Postgres:
         """Choose a folder. Not `durable` is faster, but a crash may lose everything."""
         self.folder = Path(folder).resolve()
         self.durable = durable
-        self._server: "PostgresServer | None" = None
+        self._server: PostgresServer | None = None
         self._guard: Guard | None = None
 
     @property

@@ -10,7 +10,6 @@ from typing import IO, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from deploy.broker import Unavailable, free_port
 from deploy.child import DidNotStart
@@ -19,8 +18,6 @@ from deploy.stack import PORTS, ROOMS, Stack
 FOLDER = Path(".stack")
 COLOURS = dict(zip(ROOMS, ("cyan", "magenta", "green", "yellow"), strict=True))
 LOOK_EVERY_SECONDS = 0.5
-# Addresses are for copying: they must not be cut, however narrow the terminal.
-WIDTH = 200
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 console = Console()
@@ -83,19 +80,21 @@ def _start(stack: Stack) -> None:
 
 
 def _present(stack: Stack) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("what")
-    table.add_column("where", no_wrap=True)
-    table.add_column("log", no_wrap=True)
-    for room in ROOMS:
-        table.add_row(room, f"{stack.address(room)}/docs", str(_short(stack.log(room))))
-    table.add_row("kafka", stack.broker.bootstrap, str(_short(stack.broker.log)))
-    table.add_row("postgresql", stack.postgres.url, str(_short(stack.postgres.log)))
-    console.print(table, width=WIDTH, soft_wrap=True)
+    rows = [(room, f"{stack.address(room)}/docs", stack.log(room)) for room in ROOMS]
+    rows.append(("kafka", stack.broker.bootstrap, stack.broker.log))
+    rows.append(("postgresql", stack.postgres.url, stack.postgres.log))
+    width = max(len(where) for _, where, _ in rows)
+    # Not a table of rich: addresses are for copying, so a narrow terminal must not cut them.
+    for what, where, log in rows:
+        _print_plain(f"{what:<12}{where:<{width}}  {_short(log)}")
     console.print("\nNext, in another terminal:", style="bold")
     for line in _next_commands(stack):
-        console.print("  " + line, soft_wrap=True, highlight=False, markup=False)
+        _print_plain("  " + line)
     console.print("\nCtrl-C stops all of it; the data stay for the next run.", style="dim")
+
+
+def _print_plain(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _next_commands(stack: Stack) -> list[str]:
@@ -135,7 +134,7 @@ def _watch(stack: Stack, *, logs: bool) -> None:
 def _print_new(room: str, lines: IO[str]) -> None:
     for line in lines:
         console.print(f"[{COLOURS[room]}]{room:>8}[/] ", end="")
-        console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+        _print_plain(line.rstrip())
 
 
 def _newly_ended(stack: Stack, known: set[str]) -> list[str]:
