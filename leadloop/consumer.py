@@ -161,11 +161,10 @@ class KafkaTransport:
         """Take batches, let them be handled, then commit their offsets."""
         while True:
             batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH_MAX)
-            if not batches:
-                continue
             records = [self._record(r) for batch in batches.values() for r in batch]
             await _handle_until_done(subscription, records)
-            await _commit(consumer, batches, subscription.group)
+            if batches:
+                await _commit(consumer, batches, subscription.group)
 
     def _record(self, record: ConsumerRecord) -> Record:
         """Return a record as the rest of the kit knows it."""

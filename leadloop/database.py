@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -16,6 +16,7 @@ POOL_SIZE = 8
 POOL_OVERFLOW = 8
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
+STALLED_AFTER = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
@@ -52,10 +53,20 @@ class Database:
         self.ids = ids
         self.engine = engine_of(url, schema)
         self._wakes: dict[str, asyncio.Event] = {}
+        self._moved_at: dict[str, datetime] = {}
 
     def wake_of(self, loop_name: str) -> asyncio.Event:
         """Return the event that is set when a commit left work for this loop."""
         return self._wakes.setdefault(loop_name, asyncio.Event())
+
+    def note_moved(self, name: str) -> None:
+        """Remember that a loop or a consumer of the service has just made a pass."""
+        self._moved_at[name] = self.clock.now()
+
+    def stalled(self) -> list[str]:
+        """Return the loops and consumers that once moved and have not for too long."""
+        limit = self.clock.now() - STALLED_AFTER
+        return sorted(name for name, moved_at in self._moved_at.items() if moved_at < limit)
 
     @asynccontextmanager
     async def transaction(self, traceparent: str = "") -> AsyncIterator[Work]:

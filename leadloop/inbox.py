@@ -100,6 +100,7 @@ class Inbox:
             Retry: Something it needs is away; the whole batch may be handed over again.
             TooManyParked: More events than the limit were parked within the window.
         """
+        self._database.note_moved("consumer")
         started = perf_counter()
         envelopes = await self._read([r for r in records if type_of(r) in self._handlers])
         if not envelopes:

@@ -7,8 +7,7 @@ from typing import Protocol
 import structlog
 
 from leadloop import metrics
-from leadloop.clock import Clock
-from leadloop.database import is_unreachable
+from leadloop.database import Database, is_unreachable
 from leadloop.errors import Retry
 
 log = structlog.get_logger()
@@ -36,12 +35,13 @@ class Loop(Protocol):
         ...
 
 
-async def forever(loop: Loop, *, service: str, clock: Clock, wake: asyncio.Event) -> None:
+async def forever(loop: Loop, *, service: str, database: Database) -> None:
     """Run passes until cancelled: at once while there is work, else when due or woken.
 
     A database or broker that is away is waited for. Any other error is a bug: it is raised,
     so that the service stops loudly instead of spinning.
     """
+    clock, wake = database.clock, database.wake_of(loop.name)
     while True:
         wake.clear()
         try:
@@ -54,6 +54,7 @@ async def forever(loop: Loop, *, service: str, clock: Clock, wake: asyncio.Event
             log.warning("loop.waits", loop=loop.name, reason=type(error).__name__)
             await asyncio.sleep(PAUSE_AFTER_FAILURE.total_seconds())
             continue
+        database.note_moved(loop.name)
         metrics.LOOP_MOVED.labels(service, loop.name).set(clock.now().timestamp())
         if wait:
             await sleep_until_woken(wake, wait)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from leadloop.database import Database
@@ -30,7 +31,8 @@ class Service:
         name: Also its consumer group and the service label of its metrics.
         database: Its schema.
         migrations: Its folder of migrations.
-        app: What it answers over HTTP.
+        api: Its documented routes and probes.
+        door: What answers requests in front of `api`, where a hot path bypasses it.
         paths: Prefixes of the routes that are its own, for the embedded mode.
         handlers: What it does with events, by type.
         loops: What it does by itself, besides the relay.
@@ -41,9 +43,10 @@ class Service:
     name: str
     database: Database
     migrations: Path
-    app: ASGIApp
+    api: FastAPI
     paths: Sequence[str]
     handlers: Handlers
+    door: ASGIApp | None = None
     loops: Sequence[Loop] = ()
     tasks: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
     closers: Sequence[Callable[[], Awaitable[None]]] = ()
@@ -52,6 +55,11 @@ class Service:
     def __post_init__(self) -> None:
         """Give the service its inbox."""
         self.inbox = Inbox(self.database, self.handlers, service=self.name)
+
+    @property
+    def app(self) -> ASGIApp:
+        """Return what answers the service's requests."""
+        return self.door or self.api
 
     def topics(self) -> list[str]:
         """Return the topics that the service reads."""
@@ -127,12 +135,7 @@ def _background(
         database = service.database
         work += [run() for run in service.tasks]
         work += [
-            forever(
-                loop,
-                service=service.name,
-                clock=database.clock,
-                wake=database.wake_of(loop.name),
-            )
+            forever(loop, service=service.name, database=database)
             for loop in service.all_loops(transport)
         ]
     return work

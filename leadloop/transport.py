@@ -27,7 +27,10 @@ class Transport(Protocol):
         ...
 
     def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
-        """Hand all records of `topics` to `handle`, in batches, again until it returns."""
+        """Hand all records of `topics` to `handle`, in batches, again until it returns.
+
+        An empty batch only says that there is nothing to read now.
+        """
         ...
 
     async def start(self) -> None:
