@@ -118,7 +118,7 @@ class Relay:
             raise
 
     async def next_due(self, now: datetime) -> datetime | None:
-        """Return None: commits of this process wake the relay, those of others are looked for."""
+        """Return None: commits here wake the relay, those of other processes are looked for."""
         return None
 
     async def close(self) -> None:

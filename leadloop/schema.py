@@ -136,5 +136,5 @@ def _event_columns(*, primary: bool = False) -> list[Column[object]]:
 
 
 def statements(sql: str) -> list[str]:
-    """Split a constant of this module into single statements: asyncpg prepares one at a time."""
+    """Split a constant into single statements: asyncpg prepares one at a time."""
     return [statement for statement in sql.split(";") if statement.strip()]

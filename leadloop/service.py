@@ -15,6 +15,7 @@ from leadloop.database import Database
 from leadloop.events import route_of
 from leadloop.inbox import Handlers, Inbox
 from leadloop.loop import Loop, forever
+from leadloop.parked import parked_router
 from leadloop.relay import Relay
 from leadloop.transport import Transport
 
@@ -53,8 +54,9 @@ class Service:
     inbox: Inbox = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give the service its inbox."""
+        """Give the service its inbox, and the door to what could not be handled."""
         self.inbox = Inbox(self.database, self.handlers, service=self.name)
+        self.api.include_router(parked_router(self.name, self.inbox))
 
     @property
     def app(self) -> ASGIApp:

@@ -28,7 +28,7 @@ class ServiceSettings(BaseSettings):
 
     database_url: str = Field(
         "postgresql+asyncpg://postgres@localhost/leadloop",
-        description="PostgreSQL, as SQLAlchemy writes it; each service keeps to its own schema.",
+        description="PostgreSQL, as SQLAlchemy writes it; a service keeps to its own schema.",
     )
     kafka: str = Field(
         "localhost:9092", description="The brokers to start from: host:port, comma separated."
