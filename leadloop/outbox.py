@@ -13,10 +13,14 @@ RELAY = "relay"
 
 
 class Promise(NamedTuple):
-    """An event to hand on, and the event that caused it (None for a request of a person)."""
+    """An event to hand on, and the event that caused it (None for a request of a person).
+
+    The trace goes on from the cause; without one from `traceparent`, or the unit of work's.
+    """
 
     event: Message
     cause: Envelope[Message] | None = None
+    traceparent: str = ""
 
 
 # The rows are read back in the order given, so ids follow the order of the promises. Ids are
@@ -53,7 +57,7 @@ async def promise(work: Work, promises: Sequence[Promise]) -> list[Envelope[Mess
 
 def _envelope(work: Work, promised: Promise) -> Envelope[Message]:
     """Give a promised event its id, its route and the trace it continues."""
-    event, cause = promised
+    event, cause, traceparent = promised
     route = route_of(type(event))
     return Envelope(
         id=work.ids.new(work.now),
@@ -61,6 +65,6 @@ def _envelope(work: Work, promised: Promise) -> Envelope[Message]:
         key=key_of(event),
         type=route.type_name,
         time=work.now,
-        traceparent=cause.traceparent if cause else work.traceparent,
+        traceparent=cause.traceparent if cause else traceparent or work.traceparent,
         event=event,
     )
