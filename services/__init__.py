@@ -1,0 +1,1 @@
+"""The four services, the embedded mode, the demo and the command line."""

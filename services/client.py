@@ -1,0 +1,83 @@
+"""Ask a running Leadloop over HTTP, for the command line."""
+
+import json
+import os
+from dataclasses import dataclass
+from urllib.error import HTTPError, URLError
+from urllib.parse import urljoin, urlparse
+from urllib.request import Request, urlopen
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 30
+
+
+class Refused(Exception):
+    """The service said no, or could not be reached; the message is for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """One running Leadloop.
+
+    Attributes:
+        url: Where it listens.
+        token: Its API token; empty when it runs on this machine without one.
+    """
+
+    url: str = DEFAULT_URL
+    token: str = ""
+
+    def text(self, path: str) -> str:
+        """Return a page as plain text."""
+        return self._call("GET", path, None, "text/plain").decode()
+
+    def get(self, path: str) -> object:
+        """Return what a GET answers."""
+        return json.loads(self._call("GET", path, None, "application/json"))
+
+    def post(self, path: str, body: object) -> object:
+        """Return what a POST answers."""
+        answer = self._call("POST", path, json.dumps(body).encode(), "application/json")
+        return json.loads(answer) if answer else None
+
+    def _call(self, method: str, path: str, body: bytes | None, accept: str) -> bytes:
+        """Send one request.
+
+        Raises:
+            Refused: The answer is a problem, or there is none.
+        """
+        if urlparse(self.url).scheme not in {"http", "https"}:
+            raise Refused(f"expected a URL that begins with http:// or https://: {self.url}")
+        headers = {"accept": accept, "content-type": "application/json"}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        request = Request(urljoin(self.url, path), body, headers, method=method)  # noqa: S310 (the scheme is checked above)
+        try:
+            with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (as above)
+                return bytes(answer.read())
+        except HTTPError as error:
+            raise Refused(_explained(error)) from error
+        except URLError as error:
+            raise Refused(
+                f"nothing answers at {self.url} ({error.reason}); is `leadloop up` running?"
+            ) from error
+
+
+def client_of(url: str) -> Client:
+    """Return a client with the token of the environment."""
+    token = os.environ.get("LEADLOOP_API_TOKEN", "").partition(",")[0]
+    return Client(url, token)
+
+
+def _explained(error: HTTPError) -> str:
+    """Turn a problem (RFC 9457) into lines for a person."""
+    try:
+        problem = json.loads(error.read())
+    except ValueError:
+        return f"{error.code} {error.reason}"
+    lines = [f"{problem.get('status')} {problem.get('title')}: {problem.get('detail', '')}"]
+    for fault in problem.get("errors", []):
+        where = fault.get("pointer", "")
+        expected, found = fault.get("expected", ""), fault.get("found", "")
+        lines.append(f"  {where}: expected {expected}, found {found}")
+    return "\n".join(lines)

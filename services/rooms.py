@@ -1,0 +1,54 @@
+"""The four services by name: how each is set up, migrated and built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from leadloop.clock import Clock
+from leadloop.ids import Ids
+from leadloop.migrate import migrate
+from leadloop.service import Service
+from leadloop.settings import ServiceSettings
+
+ROOMS = ("intake", "scoring", "handoff", "feedback")
+_FOLDER = Path(__file__).parent
+
+Build = Callable[..., Service]
+
+
+@dataclass(frozen=True)
+class Room:
+    """One service's parts, imported only when it is asked for.
+
+    Attributes:
+        name: The room's name; also its schema and its consumer group.
+        settings: Its class of settings.
+        build: Puts the service together.
+        migrations: Its folder of migrations.
+    """
+
+    name: str
+    settings: Callable[..., ServiceSettings]
+    build: Build
+    migrations: Path
+
+
+def room_of(name: str) -> Room:
+    """Return the room of this name."""
+    settings = import_module(f"services.{name}.settings").Settings
+    build = import_module(f"services.{name}.app").build
+    return Room(name, settings, build, _FOLDER / name / "migrations")
+
+
+def build_service(
+    name: str, *, clock: Clock, ids: Ids, settings: ServiceSettings | None = None
+) -> Service:
+    """Build one service, from its environment when no settings are given."""
+    room = room_of(name)
+    return room.build(settings or room.settings(), clock=clock, ids=ids)
+
+
+async def migrate_room(name: str, database_url: str) -> None:
+    """Bring one room's schema up to date."""
+    await migrate(database_url, name, _FOLDER / name / "migrations")
