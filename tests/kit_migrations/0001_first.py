@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from leadloop import schema
+from leadloop import delivery_schema, idempotency, schema
 from leadloop.schema import statements
 
 revision = "kit_0001"
@@ -11,7 +11,15 @@ down_revision = None
 
 def upgrade() -> None:
     """Create the standing tables and one that handlers of tests write to."""
-    for sql in (schema.OUTBOX, schema.INBOX, schema.PARKED, schema.TIMERS):
+    for sql in (
+        schema.OUTBOX,
+        schema.INBOX,
+        schema.PARKED,
+        schema.TIMERS,
+        delivery_schema.ENDPOINTS,
+        delivery_schema.DELIVERIES,
+        idempotency.IDEMPOTENCY,
+    ):
         for statement in statements(sql):
             op.execute(statement)
     op.execute(

@@ -1,0 +1,153 @@
+"""One attempt to deliver a webhook, as pure functions: what is sent, what its answer means."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from random import Random
+
+from leadloop import backoff, signing
+
+USER_AGENT = "Leadloop/1 (+webhooks)"
+# Longer waits are the schedule's to decide; a receiver must not park its events for a year.
+RETRY_AFTER_MAX = timedelta(hours=1)
+
+_GONE = 410
+_THROTTLING = frozenset({429, 503})
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A receiver: where it listens and the keys that sign for it, the current one first."""
+
+    id: str
+    url: str
+    secrets: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed delivery.
+
+    Attributes:
+        attempt: This attempt's number, from 1.
+        due_at: When it was due.
+        lease_until: Until then it is ours; after that anybody may claim it again.
+        received_at: When the message that led to this was captured; None when not known.
+    """
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    lead_id: str
+    traceparent: str
+    body: bytes
+    attempt: int
+    due_at: datetime
+    lease_until: datetime
+    received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver answered.
+
+    Attributes:
+        status: HTTP status; None when no answer came.
+        retry_after: The header as it came; empty without one.
+        error: Why no answer came; empty when one did.
+    """
+
+    status: int | None
+    retry_after: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an attempt came to, to be recorded.
+
+    Attributes:
+        due_at: When to try again; of no meaning unless pending.
+        finished_at: When the answer came.
+        is_gone: The receiver wants nothing any more: its endpoint is to be disabled.
+    """
+
+    delivery: Delivery
+    state: State
+    due_at: datetime
+    status: int | None
+    error: str | None
+    finished_at: datetime
+    is_gone: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """Return the word for the metrics."""
+        return "retried" if self.state is State.PENDING else self.state.value
+
+
+def headers_of(delivery: Delivery, endpoint: Endpoint, now: datetime) -> dict[str, str]:
+    """Return the headers of an attempt at `now`, signed with every key in force."""
+    timestamp_s = int(now.timestamp())
+    signature = signing.signature_header(
+        endpoint.secrets, delivery.event_id, timestamp_s, delivery.body
+    )
+    headers = {
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        signing.ID_HEADER: delivery.event_id,
+        signing.TIMESTAMP_HEADER: str(timestamp_s),
+        signing.SIGNATURE_HEADER: signature,
+    }
+    if delivery.traceparent:
+        headers["traceparent"] = delivery.traceparent
+    return headers
+
+
+def judge(
+    delivery: Delivery,
+    answer: Answer,
+    now: datetime,
+    *,
+    schedule: tuple[timedelta, ...],
+    random: Random,
+) -> Result:
+    """Decide what becomes of a delivery after this answer: only a 2xx is success."""
+    if answer.status is not None and 200 <= answer.status <= 299:
+        return Result(delivery, State.DELIVERED, now, answer.status, None, now)
+    error = answer.error or f"HTTP {answer.status}"
+    if answer.status == _GONE:
+        return Result(delivery, State.FAILED, now, _GONE, error, now, is_gone=True)
+    wait = backoff.delay(delivery.attempt, schedule, random)
+    if wait is None:
+        return Result(delivery, State.FAILED, now, answer.status, error, now)
+    if answer.status in _THROTTLING:
+        wait = max(wait, parse_retry_after(answer.retry_after, now))
+    return Result(delivery, State.PENDING, now + wait, answer.status, error, now)
+
+
+def parse_retry_after(text: str, now: datetime) -> timedelta:
+    """Return how long a receiver wants to be left alone, from zero to an hour.
+
+    The text is a number of seconds or an HTTP date; anything else asks for nothing.
+    """
+    if text.isascii() and text.isdigit():
+        seconds = int(text[:9])
+        return min(timedelta(seconds=seconds), RETRY_AFTER_MAX)
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return timedelta(0)
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return min(max(until - now, timedelta(0)), RETRY_AFTER_MAX)

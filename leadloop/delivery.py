@@ -1,0 +1,303 @@
+"""Deliver events to webhook endpoints: queued with the event, posted until taken or given up.
+
+No transaction is open during a post: a claim takes a lease (transaction), the post is made
+(none), its result is recorded (transaction). A crash in between lets the lease end, and the
+delivery goes out again under the same webhook-id.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random, SystemRandom
+
+import orjson
+import structlog
+from google.protobuf.message import Message
+
+from leadloop import delivery_store, metrics
+from leadloop.attempts import Delivery, Endpoint, Result, State, headers_of, judge
+from leadloop.backoff import WEBHOOK_SCHEDULE
+from leadloop.database import Database, Work
+from leadloop.delivery_store import Queued, Room
+from leadloop.events import Envelope, to_json
+from leadloop.posting import TIMEOUT_SECONDS, Post
+
+log = structlog.get_logger()
+
+DELIVERIES = "deliveries"
+# An attempt takes at most the poster's timeout; a lease that outlives it is never shared.
+LEASE = timedelta(seconds=TIMEOUT_SECONDS + 10)
+# Handled rows stay in the index until vacuum. A pass begins to read where the last one ended,
+# less what a slow transaction may still add, and reads everything now and then.
+COMMITS_WITHIN = timedelta(seconds=5)
+READ_ALL_EVERY = timedelta(seconds=30)
+# How long a pass waits for its posts before it records what there is: long enough to record
+# many at once, short enough that a slow receiver does not hold up the others.
+GATHER_SECONDS = 0.02
+GATHER_IDLE_SECONDS = 0.1
+CLOSE_WITHIN_SECONDS = 5.0
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def enqueue(
+    work: Work,
+    envelopes: Sequence[Envelope[Message]],
+    received_at: Sequence[datetime | None] | None = None,
+) -> None:
+    """Queue these events for every active endpoint that subscribed to them.
+
+    Args:
+        work: The transaction that also promises the events.
+        envelopes: The events, in the order to deliver them in.
+        received_at: When the message that led to each was captured, for the metric.
+    """
+    if not envelopes or not (wanting := await delivery_store.subscriptions(work.connection)):
+        return
+    queued: list[Queued] = []
+    for envelope, moment in zip(envelopes, received_at or [None] * len(envelopes), strict=True):
+        wanted = [one for one, types in wanting if not types or envelope.type in types]
+        body = body_of(envelope) if wanted else b""
+        queued += [_queued(work, endpoint_id, envelope, body, moment) for endpoint_id in wanted]
+    if queued:
+        await delivery_store.insert(work.connection, queued, work.now)
+        work.wakes.add(DELIVERIES)
+
+
+def body_of(envelope: Envelope[Message]) -> bytes:
+    """Return the body that every attempt to deliver this event sends."""
+    at = envelope.time.astimezone(UTC).isoformat(timespec="milliseconds")
+    return orjson.dumps(
+        {
+            "type": envelope.type,
+            "timestamp": at.replace("+00:00", "Z"),
+            "data": to_json(envelope.event),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a loop delivers.
+
+    Attributes:
+        at_once: Posts under way in all.
+        at_once_each: Posts under way to one endpoint.
+        schedule: Waits after the first, second, ... failed attempt; then it is given up.
+    """
+
+    at_once: int = 512
+    at_once_each: int = 128
+    schedule: tuple[timedelta, ...] = WEBHOOK_SCHEDULE
+
+
+class DeliveryLoop:
+    """Posts the deliveries of one service; several replicas may run."""
+
+    name = DELIVERIES
+    idle = timedelta(seconds=1)
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        service: str,
+        post: Post,
+        limits: Limits | None = None,
+        random: Random | None = None,
+    ) -> None:
+        """Deliver what `database` queued.
+
+        Args:
+            database: The service's schema.
+            service: Its name, a label of the metrics.
+            post: Makes one post; `posting.HttpPoster`, or a receiver in this process.
+            limits: How many at once, how often.
+            random: Spreads retries; a seeded one makes a run repeatable.
+        """
+        self._database = database
+        self._service = service
+        self._post = post
+        self._limits = limits or Limits()
+        self._random = random or SystemRandom()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way_to: Counter[str] = Counter()
+        self._last_of: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._results: list[Result] = []
+        self._lows: dict[str, datetime] = {}
+        self._read_all_at = _EVER
+
+    async def run_once(self, now: datetime) -> int:
+        """Start what is due, record what has ended; return 0 when nothing is left to do.
+
+        Posts to slow receivers stay under way from pass to pass.
+        """
+        claimed = await self._claim(now)
+        for endpoint, delivery in claimed:
+            self._begin(endpoint, delivery)
+        await self._gather(GATHER_SECONDS if claimed else GATHER_IDLE_SECONDS)
+        recorded = await self._record()
+        return recorded or len(self._under_way)
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next delivery is due, a first attempt or a retry."""
+        async with self._database.transaction() as work:
+            return await delivery_store.next_due(work.connection, now - COMMITS_WITHIN)
+
+    async def close(self) -> None:
+        """Let posts under way end, give up on late ones (their leases end), record the rest."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=CLOSE_WITHIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._record()
+
+    async def _claim(self, now: datetime) -> list[tuple[Endpoint, Delivery]]:
+        """Lease what is due, as far as there is room."""
+        free = self._limits.at_once - len(self._under_way)
+        if free <= 0:
+            return []
+        if now - self._read_all_at >= READ_ALL_EVERY:
+            self._lows, self._read_all_at = {}, now
+        async with self._database.transaction() as work:
+            endpoints = await delivery_store.active_endpoints(work.connection, now)
+            rooms = self._rooms(endpoints)
+            if not rooms:
+                return []
+            due = await delivery_store.lease(
+                work.connection, rooms, limit=free, now=now, until=now + LEASE
+            )
+        self._raise_lows(rooms, due, is_cut=len(due) == free, now=now)
+        return [(endpoints[delivery.endpoint_id], delivery) for delivery in due]
+
+    def _rooms(self, endpoints: Iterable[str]) -> list[Room]:
+        """Return how many more posts each endpoint may get now."""
+        most = self._limits.at_once_each
+        rooms = [
+            Room(one, most - self._under_way_to[one], self._lows.get(one, _EVER))
+            for one in endpoints
+        ]
+        return [room for room in rooms if room.free > 0]
+
+    def _raise_lows(
+        self, rooms: Sequence[Room], due: Sequence[Delivery], *, is_cut: bool, now: datetime
+    ) -> None:
+        """Remember how far each endpoint's queue is read."""
+        newest = {delivery.endpoint_id: delivery.due_at for delivery in due}
+        counts = Counter(delivery.endpoint_id for delivery in due)
+        for room in rooms:
+            is_read_up = counts[room.endpoint_id] < room.free and not is_cut
+            end = now if is_read_up else newest.get(room.endpoint_id)
+            if end is not None:
+                self._lows[room.endpoint_id] = end - COMMITS_WITHIN
+
+    def _begin(self, endpoint: Endpoint, delivery: Delivery) -> None:
+        """Start an attempt, after the one before it about the same lead."""
+        lead = (endpoint.id, delivery.lead_id)
+        attempt = self._attempt(endpoint, delivery, self._last_of.get(lead))
+        task = asyncio.create_task(attempt)
+        self._last_of[lead] = task
+        self._under_way.add(task)
+        self._under_way_to[endpoint.id] += 1
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._under_way_to[endpoint.id] -= 1
+            if self._last_of.get(lead) is task:
+                del self._last_of[lead]
+
+        task.add_done_callback(ended)
+
+    async def _attempt(
+        self, endpoint: Endpoint, delivery: Delivery, before: asyncio.Task[None] | None
+    ) -> None:
+        """Post once and note the result."""
+        clock = self._database.clock
+        if before is not None:
+            await asyncio.wait([before])
+            if clock.now() > delivery.lease_until - timedelta(seconds=TIMEOUT_SECONDS):
+                # Too much of the lease went by waiting: the delivery comes up again by itself.
+                return
+        headers = headers_of(delivery, endpoint, clock.now())
+        answer = await self._post(endpoint.url, headers, delivery.body)
+        result = judge(
+            delivery,
+            answer,
+            clock.now(),
+            schedule=self._limits.schedule,
+            random=self._random,
+        )
+        self._results.append(result)
+
+    async def _gather(self, seconds: float) -> None:
+        """Wait for posts under way, all of them or this long; raise what a task raised."""
+        if not self._under_way:
+            return
+        until = asyncio.ALL_COMPLETED if seconds == GATHER_SECONDS else asyncio.FIRST_COMPLETED
+        done, self._under_way = await asyncio.wait(
+            self._under_way, timeout=seconds, return_when=until
+        )
+        for task in done:
+            task.result()
+
+    async def _record(self) -> int:
+        """Write what has ended in one transaction; return how many attempts."""
+        results, self._results = self._results, []
+        if not results:
+            return 0
+        try:
+            async with self._database.transaction() as work:
+                await delivery_store.record(work.connection, results)
+        except BaseException:
+            self._results = results + self._results
+            raise
+        self._observe(results)
+        return len(results)
+
+    def _observe(self, results: Sequence[Result]) -> None:
+        """Count, time and log; a success is told by the metrics and the list of deliveries."""
+        for outcome, count in Counter(result.outcome for result in results).items():
+            metrics.DELIVERIES.labels(self._service, outcome).inc(count)
+        latency = metrics.CAPTURE_TO_DELIVERY.labels(self._service)
+        for result in results:
+            delivery = result.delivery
+            if result.state is State.DELIVERED:
+                if delivery.received_at is not None:
+                    elapsed = result.finished_at - delivery.received_at
+                    latency.observe(elapsed.total_seconds())
+                continue
+            log.warning("delivery.attempted", **_attributes(result))
+
+
+def _queued(
+    work: Work,
+    endpoint_id: str,
+    envelope: Envelope[Message],
+    body: bytes,
+    received_at: datetime | None,
+) -> Queued:
+    return Queued(
+        work.ids.new(work.now),
+        endpoint_id,
+        envelope.id,
+        envelope.type,
+        envelope.key,
+        envelope.traceparent,
+        body,
+        received_at,
+    )
+
+
+def _attributes(result: Result) -> dict[str, object]:
+    """Return what a log line tells about an attempt."""
+    return {
+        "delivery_id": result.delivery.id,
+        "event_id": result.delivery.event_id,
+        "endpoint_id": result.delivery.endpoint_id,
+        "event_type": result.delivery.event_type,
+        "attempt": result.delivery.attempt,
+        "status": result.status,
+        "error": result.error,
+        "outcome": result.outcome,
+    }

@@ -1,0 +1,256 @@
+"""The SQL of deliveries: queue them, lease what is due, record what came of it, replay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from leadloop import signing
+from leadloop.attempts import Delivery, Endpoint, Result
+
+# More at once would be one long transaction; the caller asks again.
+REPLAYED_AT_ONCE = 10_000
+
+_SUBSCRIPTIONS = text("""
+SELECT CAST(id AS text), event_types FROM endpoints WHERE state = 'active' ORDER BY id
+""")
+
+_ENQUEUE = text("""
+INSERT INTO deliveries (id, endpoint_id, event_id, event_type, lead_id, traceparent, body,
+    state, attempt, due_at, received_at, created_at)
+SELECT id, endpoint_id, event_id, type, lead_id, trace, body, 'pending', 0, :now, received, :now
+FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids AS uuid[]),
+            CAST(:types AS text[]), CAST(:lead_ids AS text[]), CAST(:traces AS text[]),
+            CAST(:bodies AS bytea[]), CAST(:received AS timestamptz[]))
+     AS queued (id, endpoint_id, event_id, type, lead_id, trace, body, received)
+ON CONFLICT (endpoint_id, event_id) DO NOTHING
+""")
+
+_ENDPOINTS = text("""
+SELECT CAST(id AS text) AS id, url, secret,
+    CASE WHEN previous_expires_at > :now THEN previous_secret END AS previous_secret
+FROM endpoints WHERE state = 'active' ORDER BY id
+""")
+
+# Each endpoint's oldest due rows, as many as it has room for, so that a slow endpoint does not
+# stand before the others. Rows that another replica has locked are passed over.
+_DUE = text("""
+SELECT CAST(due.id AS text), CAST(room.id AS text), CAST(event_id AS text), event_type, lead_id,
+    traceparent, body, attempt + 1, due_at, CAST(:lease_until AS timestamptz), received_at
+FROM unnest(CAST(:endpoint_ids AS uuid[]), CAST(:frees AS int[]), CAST(:lows AS timestamptz[]))
+     AS room (id, free, low)
+CROSS JOIN LATERAL (
+    SELECT * FROM deliveries
+    WHERE endpoint_id = room.id AND state = 'pending' AND due_at <= :now AND due_at >= room.low
+    ORDER BY due_at, id LIMIT room.free FOR UPDATE SKIP LOCKED) AS due
+ORDER BY due_at, due.id LIMIT :limit
+""")
+
+_LEASE = text("""
+UPDATE deliveries SET attempt = attempt + 1, due_at = :lease_until
+WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
+
+# A result of a lease that ended is out of date, unless it is a success: that stays true.
+_RECORD = text("""
+UPDATE deliveries SET state = result.state, due_at = result.due_at,
+    last_status = result.status, last_error = result.error, delivered_at =
+        CASE WHEN result.state = 'delivered' THEN result.finished_at END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:states AS text[]),
+            CAST(:dues AS timestamptz[]), CAST(:statuses AS smallint[]),
+            CAST(:errors AS text[]), CAST(:finished AS timestamptz[]))
+     AS result (id, attempt, state, due_at, status, error, finished_at)
+WHERE deliveries.id = result.id AND deliveries.state <> 'delivered'
+    AND (deliveries.attempt = result.attempt OR result.state = 'delivered')
+""")
+
+_DISABLE = text("""
+UPDATE endpoints SET state = 'disabled', reason = :reason
+WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'active'
+""")
+
+_GIVE_UP = text("""
+UPDATE deliveries SET state = 'failed', last_error = :reason
+WHERE endpoint_id = ANY(CAST(:ids AS uuid[])) AND state = 'pending'
+""")
+
+_NEXT = text("""
+SELECT min(due.due_at) FROM endpoints CROSS JOIN LATERAL (
+    SELECT due_at FROM deliveries
+    WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at >= :low
+    ORDER BY due_at LIMIT 1) AS due
+WHERE endpoints.state = 'active'
+""")
+
+# What is under way is left alone: it has a lease, and is about to have a result.
+_REPLAY = text("""
+UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL
+WHERE id = ANY(CAST(:ids AS uuid[])) AND state <> 'pending'
+    AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active')
+""")
+
+_REPLAY_FAILED = text("""
+UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now
+WHERE id = ANY(ARRAY(
+    SELECT id FROM deliveries
+    WHERE state = 'failed' AND created_at >= :since AND created_at < :until
+        AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active'
+            AND (CAST(:endpoint_id AS uuid) IS NULL OR id = CAST(:endpoint_id AS uuid)))
+    ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
+""")
+
+_FORGET = text("DELETE FROM deliveries WHERE lead_id = ANY(CAST(:lead_ids AS text[]))")
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A delivery to be: one event for one endpoint.
+
+    Attributes:
+        received_at: When the message that led to the event was captured; None when not known.
+    """
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    lead_id: str
+    traceparent: str
+    body: bytes
+    received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many deliveries an endpoint may take now, and from which due time on to look."""
+
+    endpoint_id: str
+    free: int
+    low: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSince:
+    """Which failed deliveries to replay: of this time, of one endpoint or (None) of all."""
+
+    created_at: datetime
+    until: datetime
+    endpoint_id: str | None
+
+
+async def subscriptions(connection: AsyncConnection) -> list[tuple[str, frozenset[str]]]:
+    """Return the active endpoints, with the types that each asked for (none means all)."""
+    found = await connection.execute(_SUBSCRIPTIONS)
+    return [(endpoint_id, frozenset(types)) for endpoint_id, types in found]
+
+
+async def insert(connection: AsyncConnection, queued: Sequence[Queued], now: datetime) -> None:
+    """Queue deliveries, due at once; one that exists already stays as it is."""
+    values = {
+        "now": now,
+        "ids": [one.id for one in queued],
+        "endpoint_ids": [one.endpoint_id for one in queued],
+        "event_ids": [one.event_id for one in queued],
+        "types": [one.event_type for one in queued],
+        "lead_ids": [one.lead_id for one in queued],
+        "traces": [one.traceparent for one in queued],
+        "bodies": [one.body for one in queued],
+        "received": [one.received_at for one in queued],
+    }
+    await connection.execute(_ENQUEUE, values)
+
+
+async def active_endpoints(connection: AsyncConnection, now: datetime) -> dict[str, Endpoint]:
+    """Return the active endpoints by id, with the keys that are in force."""
+    found = await connection.execute(_ENDPOINTS, {"now": now})
+    return {
+        row.id: _endpoint(row.id, row.url, row.secret, row.previous_secret) for row in found
+    }
+
+
+async def lease(
+    connection: AsyncConnection,
+    rooms: Sequence[Room],
+    *,
+    limit: int,
+    now: datetime,
+    until: datetime,
+) -> list[Delivery]:
+    """Take the oldest due deliveries that there is room for, until the lease ends."""
+    values = {
+        "endpoint_ids": [room.endpoint_id for room in rooms],
+        "frees": [room.free for room in rooms],
+        "lows": [room.low for room in rooms],
+        "limit": limit,
+        "now": now,
+        "lease_until": until,
+    }
+    due = [Delivery(*row) for row in await connection.execute(_DUE, values)]
+    if due:
+        ids = [delivery.id for delivery in due]
+        await connection.execute(_LEASE, {"ids": ids, "lease_until": until})
+    return due
+
+
+async def record(connection: AsyncConnection, results: Sequence[Result]) -> None:
+    """Write what attempts came to; an endpoint that is gone gets nothing more."""
+    values = {
+        "ids": [result.delivery.id for result in results],
+        "attempts": [result.delivery.attempt for result in results],
+        "states": [result.state.value for result in results],
+        "dues": [result.due_at for result in results],
+        "statuses": [result.status for result in results],
+        "errors": [result.error for result in results],
+        "finished": [result.finished_at for result in results],
+    }
+    await connection.execute(_RECORD, values)
+    gone = sorted({result.delivery.endpoint_id for result in results if result.is_gone})
+    if gone:
+        await disable(connection, gone, "the receiver answered 410 Gone")
+
+
+async def disable(
+    connection: AsyncConnection, endpoint_ids: Sequence[str], reason: str
+) -> None:
+    """Send nothing more to these endpoints; what was pending has failed and can be replayed."""
+    values = {"ids": list(endpoint_ids), "reason": reason}
+    await connection.execute(_DISABLE, values)
+    await connection.execute(_GIVE_UP, {**values, "reason": f"endpoint disabled: {reason}"})
+
+
+async def next_due(connection: AsyncConnection, low: datetime) -> datetime | None:
+    """Return when the next delivery is due that was not due before `low`."""
+    due: datetime | None = await connection.scalar(_NEXT, {"low": low})
+    return due
+
+
+async def replay(
+    connection: AsyncConnection, delivery_ids: Sequence[str], now: datetime
+) -> int:
+    """Make deliveries due again under the same webhook-id; return how many were found."""
+    values = {"ids": list(delivery_ids), "now": now}
+    return (await connection.execute(_REPLAY, values)).rowcount
+
+
+async def replay_failed(connection: AsyncConnection, since: FailedSince, now: datetime) -> int:
+    """Make failed deliveries due again, oldest first, a bounded number; return how many."""
+    values = {
+        "endpoint_id": since.endpoint_id,
+        "since": since.created_at,
+        "until": since.until,
+        "limit": REPLAYED_AT_ONCE,
+        "now": now,
+    }
+    return (await connection.execute(_REPLAY_FAILED, values)).rowcount
+
+
+async def forget(connection: AsyncConnection, lead_ids: Sequence[str]) -> int:
+    """Delete every delivery about these leads; return how many there were."""
+    return (await connection.execute(_FORGET, {"lead_ids": list(lead_ids)})).rowcount
+
+
+def _endpoint(one: str, url: str, secret: str, previous: str | None) -> Endpoint:
+    texts = [secret] if previous is None else [secret, previous]
+    return Endpoint(one, url, tuple(signing.decode_secret(each) for each in texts))

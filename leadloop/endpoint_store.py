@@ -1,0 +1,180 @@
+"""The SQL behind the endpoints' API: who subscribed, and how their deliveries stand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_COLUMNS = """CAST(id AS text) AS id, url, description, event_types, state, reason,
+    previous_expires_at, created_at"""
+
+_CREATE = text(f"""
+INSERT INTO endpoints (id, url, description, event_types, secret, state, created_at)
+VALUES (CAST(:id AS uuid), :url, :description, CAST(:event_types AS text[]), :secret, 'active',
+    :now)
+RETURNING {_COLUMNS}
+""")  # noqa: S608 (the columns are a constant)
+
+_LIST = text(f"""
+SELECT {_COLUMNS} FROM endpoints
+WHERE CAST(:after AS uuid) IS NULL OR id > CAST(:after AS uuid) ORDER BY id LIMIT :limit
+""")  # noqa: S608 (as above)
+
+_GET = text(f"SELECT {_COLUMNS} FROM endpoints WHERE id = CAST(:id AS uuid)")  # noqa: S608
+
+_ROTATE = text(f"""
+UPDATE endpoints SET previous_secret = CASE WHEN :keeps THEN secret END,
+    previous_expires_at = CASE WHEN :keeps THEN CAST(:expires AS timestamptz) END,
+    secret = :secret
+WHERE id = CAST(:id AS uuid)
+RETURNING {_COLUMNS}
+""")  # noqa: S608 (as above)
+
+_ENABLE = text("""
+UPDATE endpoints SET state = 'active', reason = NULL WHERE id = CAST(:id AS uuid)
+""")
+
+_DELETE = text("DELETE FROM endpoints WHERE id = CAST(:id AS uuid)")
+
+_DELIVERY_COLUMNS = """CAST(id AS text) AS id, CAST(endpoint_id AS text) AS endpoint_id,
+    CAST(event_id AS text) AS event_id, event_type, lead_id, state, attempt,
+    CASE WHEN state = 'pending' THEN due_at END AS due_at, last_status, last_error,
+    created_at, delivered_at"""
+
+_DELIVERY = text(f"""
+SELECT {_DELIVERY_COLUMNS}, body FROM deliveries WHERE id = CAST(:id AS uuid)
+""")  # noqa: S608 (as above)
+
+# What a list may be narrowed by; each condition is written out only when it is asked for, so
+# that the planner sees the index that serves it.
+_CONDITIONS = {
+    "state": "state = :state",
+    "endpoint_id": "endpoint_id = CAST(:endpoint_id AS uuid)",
+    "lead_id": "lead_id = :lead_id",
+    "before": "id < CAST(:before AS uuid)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """What an endpoint is made of."""
+
+    id: str
+    url: str
+    description: str
+    event_types: list[str]
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    """An endpoint as its API shows it, without its secrets."""
+
+    id: str
+    url: str
+    description: str
+    event_types: list[str]
+    state: str
+    reason: str | None
+    previous_expires_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as its API shows it.
+
+    Attributes:
+        due_at: When it is tried next, or when its lease ends; None when it is settled.
+    """
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    lead_id: str
+    state: str
+    attempt: int
+    due_at: datetime | None
+    last_status: int | None
+    last_error: str | None
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+async def create(connection: AsyncConnection, new: NewEndpoint, now: datetime) -> EndpointRow:
+    """Write an endpoint, active from now on."""
+    values = {
+        "id": new.id,
+        "url": new.url,
+        "description": new.description,
+        "event_types": new.event_types,
+        "secret": new.secret,
+        "now": now,
+    }
+    return EndpointRow(*(await connection.execute(_CREATE, values)).one())
+
+
+async def find(connection: AsyncConnection, endpoint_id: str) -> EndpointRow | None:
+    """Return an endpoint, None when there is none."""
+    row = (await connection.execute(_GET, {"id": endpoint_id})).one_or_none()
+    return None if row is None else EndpointRow(*row)
+
+
+async def page(connection: AsyncConnection, after: str | None, limit: int) -> list[EndpointRow]:
+    """Return endpoints in the order they were made, those behind `after`."""
+    found = await connection.execute(_LIST, {"after": after, "limit": limit})
+    return [EndpointRow(*row) for row in found]
+
+
+async def rotate(
+    connection: AsyncConnection,
+    endpoint_id: str,
+    secret: str,
+    overlap: timedelta,
+    now: datetime,
+) -> EndpointRow | None:
+    """Set a new secret, the old one in force for the overlap; None when not found."""
+    values = {
+        "id": endpoint_id,
+        "secret": secret,
+        "keeps": bool(overlap),
+        "expires": now + overlap,
+    }
+    row = (await connection.execute(_ROTATE, values)).one_or_none()
+    return None if row is None else EndpointRow(*row)
+
+
+async def enable(connection: AsyncConnection, endpoint_id: str) -> None:
+    """Let events go to an endpoint again, from now on."""
+    await connection.execute(_ENABLE, {"id": endpoint_id})
+
+
+async def delete(connection: AsyncConnection, endpoint_id: str) -> None:
+    """Remove an endpoint; the history of its deliveries stays."""
+    await connection.execute(_DELETE, {"id": endpoint_id})
+
+
+async def deliveries(
+    connection: AsyncConnection, wanted: Mapping[str, str | None], limit: int
+) -> list[DeliveryRow]:
+    """Return deliveries, newest first, narrowed by those of `_CONDITIONS` that have a value."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(_CONDITIONS[name] for name in given) or "true"
+    statement = text(
+        f"SELECT {_DELIVERY_COLUMNS} FROM deliveries WHERE {where} "  # noqa: S608 (constants)
+        "ORDER BY id DESC LIMIT :limit"
+    )
+    found = await connection.execute(statement, {**given, "limit": limit})
+    return [DeliveryRow(*row) for row in found]
+
+
+async def delivery(
+    connection: AsyncConnection, delivery_id: str
+) -> tuple[DeliveryRow, bytes] | None:
+    """Return a delivery and the body that is sent; None when there is none."""
+    row: Any = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()
+    return None if row is None else (DeliveryRow(*row[:-1]), row.body)

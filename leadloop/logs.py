@@ -1,0 +1,104 @@
+"""One way to log: an event's name and attributes, as JSON or for people, nothing personal."""
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from leadloop import tracing
+
+# A value is left out when one of these is a word of its key.
+PRIVATE_WORDS = frozenset(
+    "address authorization body cookie email key name password payload phone secret secrets "
+    "signature token tokens".split()
+)
+LEFT_OUT = "[left out]"
+# PostgreSQL puts the values of a row there, such as the address that was taken already.
+_DETAIL = re.compile(r"^.*\bDETAIL:.*$", re.MULTILINE)
+# Each of their requests is logged by us already, or they tell about themselves at length.
+_QUIET = ("uvicorn.access", "aiokafka", "asyncio", "sqlalchemy")
+
+
+def configure(
+    *,
+    service: str,
+    level: str = "INFO",
+    as_json: bool | None = None,
+    stream: TextIO | None = None,
+) -> None:
+    """Write every log line of this process in one form, those of libraries too.
+
+    Args:
+        service: Named in each line.
+        level: Lines below it are left out.
+        as_json: JSON or lines for people; None means people when a terminal is there.
+        stream: Where lines go; standard error when None.
+    """
+    stream = stream or sys.stderr
+    if as_json is None:
+        as_json = not stream.isatty()
+    shared = _processors(service)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer()
+                if as_json
+                else structlog.dev.ConsoleRenderer(colors=stream.isatty()),
+            ],
+        )
+    )
+    _route_libraries(handler, level)
+
+
+def leave_out_private(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """Replace the values of keys that are named like personal data or secrets."""
+    for key in line:
+        if not PRIVATE_WORDS.isdisjoint(re.split("[^a-z]+", key.lower())):
+            line[key] = LEFT_OUT
+    exception = line.get("exception")
+    if isinstance(exception, str):
+        line["exception"] = _DETAIL.sub(LEFT_OUT, exception)
+    return line
+
+
+def _processors(service: str) -> list[Processor]:
+    """Return what every line goes through before it is rendered."""
+
+    def add_context(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        line.setdefault("service", service)
+        trace_id = tracing.trace_id(tracing.current.get())
+        if trace_id:
+            line.setdefault("trace_id", trace_id)
+        return line
+
+    return [
+        add_context,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        leave_out_private,
+    ]
+
+
+def _route_libraries(handler: logging.Handler, level: str) -> None:
+    """Let the standard library's loggers end in our handler, and nowhere else."""
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
