@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from deploy.broker import Broker, free_port
 from deploy.child import Child, DidNotStart, wait_until_ready
-from deploy.postgres import Postgres
+from leadloop.postgres import Postgres
 
 ROOMS: Final[tuple[str, ...]] = ("intake", "scoring", "handoff", "feedback")
 PORTS: Final[dict[str, int]] = {

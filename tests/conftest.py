@@ -39,7 +39,7 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    from deploy.postgres import Postgres
+    from leadloop.postgres import Postgres
 
     folder = TEST_FOLDER / f"postgres-{os.getpid()}"
     with Postgres(folder, durable=False) as server:

