@@ -12,8 +12,23 @@ from leadloop import tracing
 
 # A value is left out when one of these is a word of its key.
 PRIVATE_WORDS = frozenset(
-    "address authorization body cookie email key name password payload phone secret secrets "
-    "signature token tokens".split()
+    {
+        "address",
+        "authorization",
+        "body",
+        "cookie",
+        "email",
+        "key",
+        "name",
+        "password",
+        "payload",
+        "phone",
+        "secret",
+        "secrets",
+        "signature",
+        "token",
+        "tokens",
+    }
 )
 LEFT_OUT = "[left out]"
 # PostgreSQL puts the values of a row there, such as the address that was taken already.
@@ -26,7 +41,7 @@ def configure(
     *,
     service: str,
     level: str = "INFO",
-    as_json: bool | None = None,
+    json: bool | None = None,
     stream: TextIO | None = None,
 ) -> None:
     """Write every log line of this process in one form, those of libraries too.
@@ -34,12 +49,12 @@ def configure(
     Args:
         service: Named in each line.
         level: Lines below it are left out.
-        as_json: JSON or lines for people; None means people when a terminal is there.
+        json: JSON or lines for people; None means people when a terminal is there.
         stream: Where lines go; standard error when None.
     """
     stream = stream or sys.stderr
-    if as_json is None:
-        as_json = not stream.isatty()
+    if json is None:
+        json = not stream.isatty()
     shared = _processors(service)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -54,7 +69,7 @@ def configure(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer()
-                if as_json
+                if json
                 else structlog.dev.ConsoleRenderer(colors=stream.isatty()),
             ],
         )
