@@ -1,0 +1,1 @@
+"""What Leadloop must reach, measured by commands; README.md says against whom."""
