@@ -104,28 +104,32 @@ async def serve(
     """
     for service in services:
         service.subscribe(transport)
-    stop = asyncio.Event()
-    running = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        running.add_signal_handler(number, stop.set)
     await transport.start()
     try:
-        async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(coroutine) for coroutine in _background(services, transport)
-            ]
-            server = _Server(app, host, port, ready)
-            listening = tasks.create_task(server.serve())
-            stopping = tasks.create_task(stop.wait())
-            await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
-            server.should_exit = True
-            await listening
-            for task in [*background, stopping]:
-                task.cancel()
+        await _run_all(_background(services, transport), _Server(app, host, port, ready))
     finally:
         await transport.stop()
         for service in services:
             await service.close()
+
+
+async def _run_all(
+    background: Sequence[Coroutine[None, None, None]], server: "_Server"
+) -> None:
+    """Run until told to stop; answer what was asked, then end the rest."""
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        others = [tasks.create_task(coroutine) for coroutine in background]
+        listening = tasks.create_task(server.serve())
+        stopping = tasks.create_task(stop.wait())
+        await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await listening
+        for task in [*others, stopping]:
+            task.cancel()
 
 
 def _background(

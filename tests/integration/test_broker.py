@@ -63,9 +63,9 @@ async def test_what_was_sent_before_a_kill_is_read_after_it(broker: Broker) -> N
 
 def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from deploy.child import Child\n"
+        "import signal, sys; from pathlib import Path; from deploy.child import Child\n"
         "child = Child(['sleep', '60'], log=Path(sys.argv[1]))\n"
-        "child.start(); print(child.pid, flush=True); time.sleep(60)"
+        "child.start(); print(child.pid, flush=True); signal.pause()"
     )
     owner = subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path / "log")],
@@ -87,7 +87,7 @@ def ends_within(pid: int, *, seconds: float) -> bool:
     while time.monotonic() < deadline:
         if not is_alive(pid):
             return True
-        time.sleep(0.01)
+        time.sleep(0)
     return False
 
 

@@ -1,0 +1,68 @@
+"""Every service's schema: its migrations and its tables say the same."""
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from leadloop.database import engine_of
+from leadloop.migrate import migrate
+
+ROOMS = ("intake", "scoring", "handoff", "feedback")
+SERVICES = Path(__file__).parent.parent.parent / "services"
+
+
+def differences(connection: Connection, room: str) -> list[object]:
+    """Compare what the migrations made with what store.py describes."""
+    metadata = import_module(f"services.{room}.store").METADATA
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    found = compare_metadata(context, metadata)
+    return [diff for diff in found if not _is_alembics_own(diff)]
+
+
+def _is_alembics_own(diff: object) -> bool:
+    return (
+        isinstance(diff, tuple)
+        and diff[0] == "remove_table"
+        and diff[1].name == "alembic_version"
+    )
+
+
+@pytest.mark.parametrize("room", ROOMS)
+async def test_migrations_and_tables_describe_the_same_schema(room, database_url):
+    engine = engine_of(database_url, room)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences, room)
+    await engine.dispose()
+
+    assert found == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+async def test_a_column_too_many_is_noticed(room, database_url):
+    engine = engine_of(database_url, room)
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE outbox ADD COLUMN extra text"))
+        found = await connection.run_sync(differences, room)
+    await engine.dispose()
+
+    assert len(found) == 1
+
+
+async def test_replicas_that_migrate_at_once_apply_each_step_once(database_url):
+    name = "raced"
+    versions = SERVICES / "intake" / "migrations"
+
+    await asyncio.gather(*(migrate(database_url, name, versions) for _ in range(4)))
+
+    engine = create_async_engine(database_url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        count = await connection.scalar(text(f"SELECT count(*) FROM {name}.alembic_version"))
+    await engine.dispose()
+    assert count == 1
