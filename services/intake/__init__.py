@@ -1,0 +1,1 @@
+"""Intake: takes signed webhooks in and keeps one lead a person."""

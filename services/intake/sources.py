@@ -1,0 +1,306 @@
+"""The configured senders: read once from YAML, checked, their secrets from the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from leadloop import signing
+from services.intake.senders.hubspot import HubSpot
+from services.intake.senders.mapping import FieldMap, Finder, compile_finder
+from services.intake.senders.mautic import Mautic
+from services.intake.senders.plain import Plain, Proof
+from services.intake.senders.sender import Sender
+from services.intake.senders.standard import Standard
+
+BODY_BYTES_MAX = 1024 * 1024
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LEAD_FIELDS = (
+    "id",
+    "external_id",
+    "occurred_at",
+    "email",
+    "first_name",
+    "last_name",
+    "phone",
+    "company",
+    "job_title",
+    "country",
+    "consent",
+)
+
+
+class SourcesError(ValueError):
+    """The file of sources can't be used; the message names every key that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One sender, ready.
+
+    Attributes:
+        name: Its name in /hooks/{name}.
+        type: Which sender it is, for people to read.
+        sender: How it proves itself and what it says.
+        answer_status: The status of an answer to what was taken.
+        body_bytes_max: The largest body.
+        is_signed: Whether requests must prove who sent them.
+    """
+
+    name: str
+    type: str
+    sender: Sender
+    answer_status: int
+    body_bytes_max: int
+    is_signed: bool
+
+
+def _expression(text: str) -> str:
+    """Return the expression when it can be compiled."""
+    compile_finder("", text)
+    return text
+
+
+Expression = Annotated[str, AfterValidator(_expression)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TouchMapping(_Strict):
+    """Where the parts of a touch stand."""
+
+    source: Expression | None = None
+    medium: Expression | None = None
+    campaign: Expression | None = None
+    content: Expression | None = None
+    term: Expression | None = None
+    referrer: Expression | None = None
+
+
+class ActivityMapping(_Strict):
+    """Where an engagement's kind and details stand; a kind in quotes is always the same."""
+
+    kind: Expression
+    attributes: dict[str, Expression] = {}
+
+
+class MappingSettings(_Strict):
+    """Where our fields stand in a sender's JSON, as JMESPath expressions."""
+
+    items: Expression | None = None
+    id: Expression | None = None
+    external_id: Expression | None = None
+    occurred_at: Expression | None = None
+    email: Expression | None = None
+    first_name: Expression | None = None
+    last_name: Expression | None = None
+    phone: Expression | None = None
+    company: Expression | None = None
+    job_title: Expression | None = None
+    country: Expression | None = None
+    consent: Expression | None = None
+    attributes: dict[str, Expression] = {}
+    touch: TouchMapping = TouchMapping()
+    activity: ActivityMapping | None = None
+
+    @model_validator(mode="after")
+    def _names_a_person(self) -> "MappingSettings":
+        if not (self.email or self.external_id):
+            raise ValueError("expected email or external_id, found neither")
+        return self
+
+
+class ProofSettings(_Strict):
+    """The header by which a plain sender proves itself."""
+
+    header: str = Field("x-signature", pattern=r"^[A-Za-z0-9-]+$")
+    scheme: Literal["hex", "base64", "token"] = "hex"
+    prefix: str = ""
+
+
+class _SourceSettings(_Strict):
+    secret_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    unsigned: bool = False
+    answer_status: Literal[200, 201, 202, 204] = 202
+    body_bytes_max: int = Field(BODY_BYTES_MAX, gt=0, le=64 * BODY_BYTES_MAX)
+
+    @model_validator(mode="after")
+    def _says_whether_signed(self) -> "_SourceSettings":
+        if bool(self.secret_env) == self.unsigned:
+            found = "both" if self.unsigned else "neither"
+            raise ValueError(f"expected either secret_env or unsigned: true, found {found}")
+        return self
+
+
+class HubSpotSettings(_SourceSettings):
+    """A HubSpot app or workflow."""
+
+    type: Literal["hubspot"]
+    public_url: str = Field(pattern=r"^https?://[^/?#\s]+/[^?#\s]*$")
+    tolerance_seconds: int = Field(300, gt=0)
+
+
+class MauticSettings(_SourceSettings):
+    """A Mautic."""
+
+    type: Literal["mautic"]
+
+
+class StandardSettings(_SourceSettings):
+    """A sender of Standard Webhooks; several secrets, separated by blanks, while it rotates."""
+
+    type: Literal["standard"]
+    tolerance_seconds: int = Field(300, gt=0)
+    mapping: MappingSettings
+
+
+class PlainSettings(_SourceSettings):
+    """Any sender of JSON."""
+
+    type: Literal["plain"]
+    proof: ProofSettings = ProofSettings()
+    mapping: MappingSettings
+
+
+SourceSettings = Annotated[
+    HubSpotSettings | MauticSettings | StandardSettings | PlainSettings,
+    Field(discriminator="type"),
+]
+
+
+class SourcesFile(_Strict):
+    """The whole file."""
+
+    sources: dict[str, SourceSettings]
+
+
+def load_sources(path: Path, environ: Mapping[str, str]) -> dict[str, Source]:
+    """Return the sources of a file by name.
+
+    Raises:
+        SourcesError: The file can't be read, or a key of it is wrong, or a secret is missing.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SourcesError(f"{path}: expected YAML, found: {error}") from error
+    return parse_sources(content, environ, where=str(path))
+
+
+def parse_sources(
+    content: object, environ: Mapping[str, str], *, where: str = "sources"
+) -> dict[str, Source]:
+    """Return the sources of a file's content by name; `where` begins each error.
+
+    Raises:
+        SourcesError: A key is wrong or a secret is missing.
+    """
+    try:
+        settings = SourcesFile.model_validate(content).sources
+    except ValidationError as error:
+        raise SourcesError("\n".join(_sentences(error, where))) from error
+    for name in settings:
+        if not _NAME.fullmatch(name):
+            raise SourcesError(
+                f"{where}: sources.{name}: expected lower-case letters, digits and hyphens"
+            )
+    return {name: _source(name, found, environ, where) for name, found in settings.items()}
+
+
+def _source(
+    name: str, settings: SourceSettings, environ: Mapping[str, str], where: str
+) -> Source:
+    secret = _secret(name, settings, environ, where)
+    try:
+        sender = _sender(settings, secret)
+    except ValueError as error:
+        key = f"sources.{name}.secret_env: {settings.secret_env}"
+        raise SourcesError(f"{where}: {key}: {error}") from error
+    return Source(
+        name=name,
+        type=settings.type,
+        sender=sender,
+        answer_status=settings.answer_status,
+        body_bytes_max=settings.body_bytes_max,
+        is_signed=not settings.unsigned,
+    )
+
+
+def _secret(name: str, settings: SourceSettings, environ: Mapping[str, str], where: str) -> str:
+    """Return the secret; a source without one must say so in the file."""
+    if settings.secret_env is None:
+        return ""
+    secret = environ.get(settings.secret_env, "")
+    if not secret.strip():
+        key = f"sources.{name}.secret_env"
+        raise SourcesError(
+            f"{where}: {key}: expected a secret in the environment variable "
+            f"{settings.secret_env}, found nothing"
+        )
+    return secret
+
+
+def _sender(settings: SourceSettings, secret: str) -> Sender:
+    if isinstance(settings, HubSpotSettings):
+        tolerance = timedelta(seconds=settings.tolerance_seconds)
+        return HubSpot(secret, settings.public_url, tolerance)
+    if isinstance(settings, MauticSettings):
+        return Mautic(secret)
+    mapping = _field_map(settings.mapping)
+    if isinstance(settings, PlainSettings):
+        proof = settings.proof
+        return Plain(secret, Proof(proof.header.lower(), proof.scheme, proof.prefix), mapping)
+    secrets = tuple(signing.decode_secret(text) for text in secret.split())
+    return Standard(secrets, mapping, timedelta(seconds=settings.tolerance_seconds))
+
+
+def _field_map(settings: MappingSettings) -> FieldMap:
+    """Compile a mapping."""
+    activity = settings.activity
+    fields = {name: getattr(settings, name) for name in _LEAD_FIELDS}
+    return FieldMap(
+        fields=dict(_finders("", fields)),
+        items=compile_finder("items", settings.items) if settings.items else None,
+        attributes=_finders("attributes.", settings.attributes),
+        touch=_finders("touch.", settings.touch.model_dump()),
+        kind=compile_finder("activity.kind", activity.kind) if activity else None,
+        details=_finders("activity.attributes.", activity.attributes) if activity else (),
+    )
+
+
+def _finders(
+    prefix: str, expressions: Mapping[str, str | None]
+) -> tuple[tuple[str, Finder], ...]:
+    return tuple(
+        (name, compile_finder(prefix + name, expression))
+        for name, expression in expressions.items()
+        if expression
+    )
+
+
+def _sentences(error: ValidationError, where: str) -> list[str]:
+    """Return a sentence a wrong key, such as: sources.site.mapping.email: Field required."""
+    kinds = {"hubspot", "mautic", "standard", "plain"}
+    sentences = []
+    for found in error.errors(include_url=False, include_input=False):
+        # Pydantic puts the chosen type into the path; it is no key of the file.
+        keys = [
+            str(key) for at, key in enumerate(found["loc"]) if not (at == 2 and key in kinds)
+        ]
+        message = found["msg"].removeprefix("Value error, ")
+        sentences.append(f"{where}: {'.'.join(keys) or 'the file'}: {message}")
+    return sentences
