@@ -1,8 +1,10 @@
 """The tables of outbound webhooks: who subscribed, and each event on its way to whom."""
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -37,10 +39,12 @@ CREATE TABLE endpoints (
 # No foreign key: enqueueing would lock its endpoint's row against every other writer, and the
 # history of deliveries outlives an endpoint. A claim looks only for endpoints that are active.
 # A claimed row is due again when its lease ends, so `due_at` alone says when to look at it.
+# `position` is the order of queueing, which ids of one millisecond do not keep.
 # Bodies are written once and never searched; compressing them would cost more than it saves.
 DELIVERIES = """
 CREATE TABLE deliveries (
     id uuid NOT NULL,
+    position bigint GENERATED ALWAYS AS IDENTITY,
     endpoint_id uuid NOT NULL,
     event_id uuid NOT NULL,
     event_type text NOT NULL,
@@ -61,7 +65,8 @@ CREATE TABLE deliveries (
     CONSTRAINT deliveries_delivered CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
         autovacuum_analyze_scale_factor = 0.05);
-CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at, id) WHERE state = 'pending';
+CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at, position)
+    WHERE state = 'pending';
 CREATE INDEX deliveries_failed ON deliveries (id) WHERE state = 'failed';
 CREATE INDEX deliveries_lead ON deliveries (lead_id, id)
 """
@@ -87,6 +92,7 @@ def delivery_tables(metadata: MetaData) -> None:
         "deliveries",
         metadata,
         Column("id", UUID(as_uuid=False), primary_key=True),
+        Column("position", BigInteger, Identity(always=True), nullable=False),
         Column("endpoint_id", UUID(as_uuid=False), nullable=False),
         Column("event_id", UUID(as_uuid=False), nullable=False),
         Column("event_type", Text, nullable=False),
@@ -102,7 +108,13 @@ def delivery_tables(metadata: MetaData) -> None:
         Column("created_at", DateTime(timezone=True), nullable=False),
         Column("delivered_at", DateTime(timezone=True)),
         UniqueConstraint("endpoint_id", "event_id", name="deliveries_once"),
-        Index("deliveries_due", "endpoint_id", "due_at", "id", postgresql_where=_is("pending")),
+        Index(
+            "deliveries_due",
+            "endpoint_id",
+            "due_at",
+            "position",
+            postgresql_where=_is("pending"),
+        ),
         Index("deliveries_failed", "id", postgresql_where=_is("failed")),
         Index("deliveries_lead", "lead_id", "id"),
     )

@@ -24,7 +24,9 @@ SELECT id, endpoint_id, event_id, type, lead_id, trace, body, 'pending', 0, :now
 FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids AS uuid[]),
             CAST(:types AS text[]), CAST(:lead_ids AS text[]), CAST(:traces AS text[]),
             CAST(:bodies AS bytea[]), CAST(:received AS timestamptz[]))
-     AS queued (id, endpoint_id, event_id, type, lead_id, trace, body, received)
+     WITH ORDINALITY
+     AS queued (id, endpoint_id, event_id, type, lead_id, trace, body, received, nth)
+ORDER BY nth
 ON CONFLICT (endpoint_id, event_id) DO NOTHING
 """)
 
@@ -44,8 +46,8 @@ FROM unnest(CAST(:endpoint_ids AS uuid[]), CAST(:frees AS int[]), CAST(:lows AS 
 CROSS JOIN LATERAL (
     SELECT * FROM deliveries
     WHERE endpoint_id = room.id AND state = 'pending' AND due_at <= :now AND due_at >= room.low
-    ORDER BY due_at, id LIMIT room.free FOR UPDATE SKIP LOCKED) AS due
-ORDER BY due_at, due.id LIMIT :limit
+    ORDER BY due_at, position LIMIT room.free FOR UPDATE SKIP LOCKED) AS due
+ORDER BY due_at, position LIMIT :limit
 """)
 
 _LEASE = text("""

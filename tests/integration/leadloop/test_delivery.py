@@ -1,0 +1,398 @@
+import asyncio
+from datetime import datetime, timedelta
+from random import Random
+
+import orjson
+import pytest
+from aiohttp import web
+from sqlalchemy import text
+
+from leadloop import delivery_store, endpoint_store, signing
+from leadloop.attempts import Answer
+from leadloop.delivery import DeliveryLoop, Limits, enqueue
+from leadloop.endpoint_store import NewEndpoint
+from leadloop.events import Envelope
+from leadloop.outbox import Promise, promise
+from leadloop.posting import HttpPoster
+from leadloop.signing import SignedMessage, Verdict
+from leadloop.v1.handoff_pb2 import HandoffAccepted, HandoffRouted
+from tests.conftest import until
+from tests.receivers import listening
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER_SECRET = "whsec_" + "QUJD" * 8
+SHORT = (timedelta(seconds=5), timedelta(minutes=5))
+
+
+@pytest.fixture
+def database(make_database):
+    return make_database("kit")
+
+
+@pytest.fixture
+async def receiver():
+    async with listening() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def poster():
+    poster = HttpPoster(allow_private=True)
+    yield poster
+    await poster.close()
+
+
+@pytest.fixture
+async def make_loop(database, poster):
+    loops = []
+
+    def make(**options) -> DeliveryLoop:
+        options = {"post": poster, "limits": Limits(schedule=SHORT)} | options
+        loops.append(DeliveryLoop(database, service="kit", random=Random(7), **options))
+        return loops[-1]
+
+    yield make
+    for loop in loops:
+        await loop.close()
+
+
+@pytest.fixture
+def loop(make_loop):
+    return make_loop()
+
+
+async def add_endpoint(database, url: str, *, types=(), secret=SECRET) -> str:
+    async with database.transaction() as work:
+        endpoint_id = work.ids.new(work.now)
+        new = NewEndpoint(endpoint_id, url, "", list(types), secret)
+        await endpoint_store.create(work.connection, new, work.now)
+    return endpoint_id
+
+
+async def queue(database, *events, received_at: datetime | None = None) -> list[Envelope]:
+    async with database.transaction() as work:
+        envelopes = await promise(work, [Promise(event) for event in events])
+        await enqueue(work, envelopes, [received_at] * len(envelopes))
+    return envelopes
+
+
+async def run_until_idle(loop, clock) -> int:
+    done = 0
+    while count := await loop.run_once(clock.now()):
+        done += count
+    return done
+
+
+async def deliveries(database, columns="state, attempt, last_status") -> list[tuple]:
+    async with database.transaction() as work:
+        rows = await work.connection.execute(
+            text(f"SELECT {columns} FROM deliveries ORDER BY id")
+        )
+        return [tuple(row) for row in rows]
+
+
+def accepted(lead: str = "lead-1", sequence: int = 1) -> HandoffAccepted:
+    return HandoffAccepted(lead_id=lead, handoff_id="h-1", sequence=sequence, actor="Ada")
+
+
+async def test_an_event_reaches_its_endpoint_signed(database, loop, receiver, clock):
+    await add_endpoint(database, receiver.url)
+
+    (envelope,) = await queue(database, accepted(sequence=3))
+    await run_until_idle(loop, clock)
+
+    (got,) = receiver.received
+    message = SignedMessage(
+        got.message_id,
+        got.headers["webhook-timestamp"],
+        got.headers["webhook-signature"],
+        got.body,
+    )
+    secrets = [signing.decode_secret(SECRET)]
+    assert signing.verify(secrets, message, now=clock.now()) is Verdict.VALID
+    assert got.message_id == envelope.id
+    assert got.headers["content-type"] == "application/json"
+    body = orjson.loads(got.body)
+    assert body["type"] == "leadloop.v1.HandoffAccepted"
+    assert body["timestamp"] == "2026-03-02T09:00:00.000Z"
+    assert body["data"] == {
+        "lead_id": "lead-1",
+        "handoff_id": "h-1",
+        "sequence": 3,
+        "actor": "Ada",
+    }
+    assert await deliveries(database) == [("delivered", 1, 204)]
+
+
+async def test_each_endpoint_gets_the_types_it_asked_for(database, loop, receiver, clock):
+    await add_endpoint(database, receiver.url + "/all")
+    await add_endpoint(database, receiver.url + "/routed", types=["leadloop.v1.HandoffRouted"])
+
+    await queue(database, accepted(), HandoffRouted(lead_id="lead-1", sequence=1))
+    await run_until_idle(loop, clock)
+
+    assert sorted(one.path for one in receiver.received) == [
+        "/hook/all",
+        "/hook/all",
+        "/hook/routed",
+    ]
+
+
+async def test_nothing_is_queued_without_an_active_endpoint(database, receiver):
+    await queue(database, accepted())
+    endpoint = await add_endpoint(database, receiver.url)
+    async with database.transaction() as work:
+        await delivery_store.disable(work.connection, [endpoint], "for a test")
+    await queue(database, accepted())
+
+    assert await deliveries(database) == []
+
+
+async def test_a_failed_attempt_is_repeated_with_the_same_id_and_body(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    receiver.answer = lambda _: web.Response(status=500)
+    await queue(database, accepted())
+
+    await run_until_idle(loop, clock)
+    due = await loop.next_due(clock.now())
+    assert timedelta(seconds=5) <= due - clock.now() <= timedelta(seconds=5.5)
+    clock.advance_to(due)
+    receiver.answer = lambda _: web.Response(status=200, text="thank you")
+    await run_until_idle(loop, clock)
+
+    first, second = receiver.received
+    assert first.message_id == second.message_id
+    assert first.body == second.body
+    assert first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]
+    assert await deliveries(database) == [("delivered", 2, 200)]
+
+
+async def test_it_gives_up_after_the_schedule_and_can_be_replayed(
+    database, loop, receiver, clock
+):
+    endpoint = await add_endpoint(database, receiver.url)
+    receiver.answer = lambda _: web.Response(status=400)
+    queued_at = clock.now()
+    await queue(database, accepted())
+
+    while await run_until_idle(loop, clock) and (due := await loop.next_due(clock.now())):
+        clock.advance_to(due)
+    assert await deliveries(database) == [("failed", 3, 400)]
+    receiver.answer = lambda _: web.Response(status=200)
+    since = delivery_store.FailedSince(queued_at, clock.now(), endpoint)
+    async with database.transaction() as work:
+        assert await delivery_store.replay_failed(work.connection, since, work.now) == 1
+    await run_until_idle(loop, clock)
+
+    assert len(set(receiver.ids())) == 1
+    assert await deliveries(database) == [("delivered", 1, 200)]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_a_failure_and_not_followed(
+    database, loop, receiver, clock, status
+):
+    await add_endpoint(database, receiver.url)
+    location = {"location": receiver.url + "/elsewhere"}
+    receiver.answer = lambda _: web.Response(status=status, headers=location)
+    await queue(database, accepted())
+
+    await run_until_idle(loop, clock)
+
+    assert [one.path for one in receiver.received] == ["/hook"]
+    assert await deliveries(database) == [("pending", 1, status)]
+
+
+async def test_gone_disables_the_endpoint_and_fails_what_was_pending(
+    database, make_loop, receiver, clock
+):
+    loop = make_loop(limits=Limits(at_once=1, at_once_each=1))
+    await add_endpoint(database, receiver.url)
+    receiver.answer = lambda _: web.Response(status=410)
+    await queue(database, accepted("lead-1"), accepted("lead-2"))
+
+    await run_until_idle(loop, clock)
+
+    async with database.transaction() as work:
+        (endpoint,) = await endpoint_store.page(work.connection, None, 10)
+    assert endpoint.state == "disabled"
+    assert endpoint.reason == "the receiver answered 410 Gone"
+    assert len(receiver.received) == 1
+    states = [state for state, *_ in await deliveries(database)]
+    assert states == ["failed", "failed"]
+
+
+async def test_a_receiver_may_ask_for_a_longer_pause(database, loop, receiver, clock):
+    await add_endpoint(database, receiver.url)
+    receiver.answer = lambda _: web.Response(status=429, headers={"retry-after": "60"})
+    await queue(database, accepted())
+
+    await run_until_idle(loop, clock)
+
+    assert await loop.next_due(clock.now()) == clock.now() + timedelta(seconds=60)
+
+
+async def test_while_secrets_rotate_both_sign(database, loop, receiver, clock):
+    endpoint = await add_endpoint(database, receiver.url)
+    async with database.transaction() as work:
+        await endpoint_store.rotate(
+            work.connection, endpoint, OTHER_SECRET, timedelta(hours=24), work.now
+        )
+
+    await queue(database, accepted())
+    await run_until_idle(loop, clock)
+    clock.advance_to(clock.now() + timedelta(hours=25))
+    await queue(database, accepted())
+    await run_until_idle(loop, clock)
+
+    during, after = (one.headers["webhook-signature"].split() for one in receiver.received)
+    assert len(during) == 2
+    assert len(after) == 1
+
+
+async def test_a_slow_endpoint_does_not_hold_up_another(database, make_loop, receiver, clock):
+    loop = make_loop(limits=Limits(at_once=8, at_once_each=2))
+    receiver.hold.clear()
+    await add_endpoint(database, receiver.url)
+    async with listening() as quick:
+        await add_endpoint(database, quick.url)
+        await queue(database, *(accepted(f"lead-{n}") for n in range(6)))
+
+        async with asyncio.timeout(20):
+            while len(quick.received) < 6:
+                await loop.run_once(clock.now())
+
+        assert len(receiver.received) == 2
+    receiver.hold.set()
+    await run_until_idle(loop, clock)
+    assert len(receiver.received) == 6
+
+
+async def test_events_of_one_lead_arrive_in_order(database, loop, receiver, clock):
+    await add_endpoint(database, receiver.url)
+    events = [accepted(f"lead-{n % 3}", sequence=n + 1) for n in range(30)]
+
+    await queue(database, *events)
+    await run_until_idle(loop, clock)
+
+    arrived = [orjson.loads(one.body)["data"] for one in receiver.received]
+    for lead in ("lead-0", "lead-1", "lead-2"):
+        seen = [data["sequence"] for data in arrived if data["lead_id"] == lead]
+        assert len(seen) == 10
+        assert seen == sorted(seen)
+
+
+async def test_a_delivery_whose_sender_died_goes_out_again_when_its_lease_ends(
+    database, make_loop, receiver, clock
+):
+    async def die(url, headers, body):
+        raise SystemError("the process ends here")
+
+    await add_endpoint(database, receiver.url)
+    (envelope,) = await queue(database, accepted())
+    with pytest.raises(SystemError):
+        await make_loop(post=die).run_once(clock.now())
+    other = make_loop()
+
+    assert await run_until_idle(other, clock) == 0
+    clock.advance_to(await other.next_due(clock.now()))
+    await run_until_idle(other, clock)
+
+    assert receiver.ids() == [envelope.id]
+    assert await deliveries(database) == [("delivered", 2, 204)]
+
+
+async def test_replicas_that_race_deliver_each_event_once(database, make_loop, receiver, clock):
+    await add_endpoint(database, receiver.url)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(200)))
+    loops = [make_loop(limits=Limits(at_once=16, at_once_each=16)) for _ in range(4)]
+
+    await asyncio.gather(*(run_until_idle(loop, clock) for loop in loops))
+
+    assert len(receiver.received) == 200
+    assert len(set(receiver.ids())) == 200
+    assert {state for state, *_ in await deliveries(database)} == {"delivered"}
+
+
+async def test_a_late_failure_does_not_undo_a_delivery(database, make_loop, receiver, clock):
+    fail = asyncio.Event()
+
+    async def fail_late(url, headers, body):
+        await fail.wait()
+        return Answer(500)
+
+    await add_endpoint(database, receiver.url)
+    await queue(database, accepted())
+    slow, quick = make_loop(post=fail_late), make_loop()
+    await slow.run_once(clock.now())
+    clock.advance_to(await quick.next_due(clock.now()))
+    await run_until_idle(quick, clock)
+    fail.set()
+    await run_until_idle(slow, clock)
+
+    assert await deliveries(database) == [("delivered", 2, 204)]
+
+
+async def test_results_are_kept_while_the_database_is_away(
+    database, make_loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    await queue(database, accepted())
+    loop = make_loop()
+    receiver.hold.clear()
+    await loop.run_once(clock.now())
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE deliveries RENAME TO away"))
+    receiver.hold.set()
+    await until(lambda: loop._results)
+
+    with pytest.raises(Exception, match="deliveries"):
+        await loop.run_once(clock.now())
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE away RENAME TO deliveries"))
+    await run_until_idle(loop, clock)
+
+    assert len(receiver.received) == 1
+    assert await deliveries(database) == [("delivered", 1, 204)]
+
+
+async def test_nobody_listening_is_told_and_tried_again(database, loop, clock):
+    await add_endpoint(database, "http://127.0.0.1:9/hook")
+    await queue(database, accepted())
+
+    await run_until_idle(loop, clock)
+
+    ((state, error),) = await deliveries(database, "state, last_error")
+    assert state == "pending"
+    assert "ClientConnectorError" in error
+
+
+async def test_private_addresses_are_refused_also_behind_a_name(
+    database, make_loop, receiver, clock
+):
+    careful = HttpPoster(allow_private=False)
+    loop = make_loop(post=careful)
+    port = receiver.url.split(":")[2]
+    await add_endpoint(database, receiver.url.replace("http:", "https:"))
+    await add_endpoint(database, f"https://localhost.localdomain:{port}")
+    await add_endpoint(database, f"https://0x7f000001:{port}")
+    await queue(database, accepted())
+
+    await run_until_idle(loop, clock)
+    await careful.close()
+
+    errors = [error for (error,) in await deliveries(database, "last_error")]
+    assert len(errors) == 3
+    assert receiver.received == []
+
+
+async def test_forgetting_a_lead_deletes_its_deliveries(database, receiver):
+    await add_endpoint(database, receiver.url)
+    await queue(database, accepted("lead-1"), accepted("lead-2"))
+
+    async with database.transaction() as work:
+        assert await delivery_store.forget(work.connection, ["lead-1"]) == 1
+
+    assert await deliveries(database, "lead_id") == [("lead-2",)]
