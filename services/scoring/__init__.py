@@ -1,0 +1,1 @@
+"""Scoring: the verdict on each lead under the agreement in force, with parts that add up."""

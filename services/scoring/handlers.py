@@ -1,0 +1,220 @@
+"""What scoring does with the events of intake and feedback, in batches."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from leadloop.database import Work
+from leadloop.errors import FieldError, Rejected
+from leadloop.events import Envelope, encode, moment
+from leadloop.inbox import Handler
+from leadloop.timers import Timer, cancel
+from leadloop.v1.agreement_pb2 import (
+    CONSEQUENCE_DISQUALIFY,
+    CONSEQUENCE_REROUTE,
+    AgreementSigned,
+)
+from leadloop.v1.lead_pb2 import (
+    ActivityRecorded,
+    LeadCaptured,
+    LeadErased,
+    LeadsMerged,
+)
+from leadloop.v1.outcome_pb2 import DealLost, DealWon, LeadReturned
+from services.scoring import store
+from services.scoring.batch import COOL_DOWN, Batch, open_batch
+from services.scoring.contract import agreement_of, newest_touch
+from services.scoring.cycles import Cycle
+from services.scoring.rules import Agreement
+from services.scoring.tables import LeadState
+
+log = structlog.get_logger()
+
+RESCORE = "rescore"
+
+
+async def on_leads_captured(work: Work, captured: Sequence[Envelope[LeadCaptured]]) -> None:
+    """Judge leads whose facts came in, mostly with an activity."""
+    batch = await open_batch(work, [envelope.event.lead_id for envelope in captured])
+    seen = [(envelope, encode(envelope.event.lead)) for envelope in captured]
+    await batch.load_ledgers(
+        envelope.event.lead_id
+        for envelope, lead in seen
+        if batch.must_replay(envelope.event.lead_id, lead)
+    )
+    events = [envelope.event for envelope in captured]
+    await batch.record([(e.lead_id, e.activity) for e in events if e.HasField("activity")])
+    for envelope, lead in seen:
+        event = envelope.event
+        state = _touched(batch.state(event.lead_id), event)
+        # What is captured of a merged record late is older than what the merge told.
+        if batch.resolve(event.lead_id) == event.lead_id:
+            state = replace(state, lead=lead)
+        activity = event.activity if event.HasField("activity") else None
+        batch.observe(state, activity, envelope)
+    await batch.save()
+
+
+async def on_activities_recorded(
+    work: Work, recorded: Sequence[Envelope[ActivityRecorded]]
+) -> None:
+    """Judge leads that did something; one that is not known yet is kept until it is."""
+    events = [envelope.event for envelope in recorded]
+    batch = await open_batch(work, [event.lead_id for event in events])
+    await batch.load_ledgers(e.lead_id for e in events if batch.must_replay(e.lead_id))
+    await batch.record([(event.lead_id, event.activity) for event in events])
+    for envelope in recorded:
+        event = envelope.event
+        batch.observe(_touched(batch.state(event.lead_id), event), event.activity, envelope)
+    await batch.save()
+
+
+async def on_leads_merged(work: Work, merged: Sequence[Envelope[LeadsMerged]]) -> None:
+    """Join the ledgers of two records of one person, and judge the person."""
+    lead_ids = [
+        lead_id
+        for envelope in merged
+        for lead_id in (envelope.event.lead_id, envelope.event.merged_lead_id)
+    ]
+    batch = await open_batch(work, lead_ids)
+    await batch.load_ledgers(lead_ids)
+    for envelope in merged:
+        event = envelope.event
+        batch.merge(event.lead_id, event.merged_lead_id, encode(event.lead), envelope)
+    await batch.save()
+
+
+async def on_leads_erased(work: Work, erased: Sequence[Envelope[LeadErased]]) -> None:
+    """Forget people: everything that is kept of them goes."""
+    batch = await open_batch(work, [envelope.event.lead_id for envelope in erased])
+    lead_ids = sorted({batch.resolve(envelope.event.lead_id) for envelope in erased})
+    await store.erase_leads(work.connection, lead_ids)
+    await cancel(work, [(lead_id, COOL_DOWN) for lead_id in lead_ids])
+
+
+async def on_leads_returned(work: Work, returned: Sequence[Envelope[LeadReturned]]) -> None:
+    """End cycles that sales gave back; what follows is up to the reason's consequence."""
+    batch = await _open_for_outcomes(work, [envelope.event.lead_id for envelope in returned])
+    for envelope in returned:
+        event = envelope.event
+        if batch.knows(event.lead_id) and event.consequence != CONSEQUENCE_REROUTE:
+            cycle = _given_back(batch.state(event.lead_id).cycle, event)
+            batch.end_cycle(event.lead_id, cycle, event.label or event.reason, envelope)
+    await batch.save()
+
+
+async def on_deals_won(work: Work, won: Sequence[Envelope[DealWon]]) -> None:
+    """End cycles in a won deal: a customer is not qualified again."""
+    batch = await _open_for_outcomes(work, [envelope.event.lead_id for envelope in won])
+    for envelope in won:
+        event = envelope.event
+        if batch.knows(event.lead_id):
+            cycle = batch.state(event.lead_id).cycle.win(moment(event.occurred_at))
+            batch.end_cycle(event.lead_id, cycle, "", envelope)
+    await batch.save()
+
+
+async def on_deals_lost(work: Work, lost: Sequence[Envelope[DealLost]]) -> None:
+    """End cycles in a lost deal: a new activity may begin the next one."""
+    batch = await _open_for_outcomes(work, [envelope.event.lead_id for envelope in lost])
+    for envelope in lost:
+        event = envelope.event
+        if batch.knows(event.lead_id):
+            cycle = batch.state(event.lead_id).cycle.lose(moment(event.occurred_at))
+            batch.end_cycle(event.lead_id, cycle, event.reason, envelope)
+    await batch.save()
+
+
+async def on_agreements_signed(work: Work, signed: Sequence[Envelope[AgreementSigned]]) -> None:
+    """Put signed versions into force; the rescore loop then judges every lead again.
+
+    Raises:
+        Rejected: The agreement has no version, or names that are not unique.
+    """
+    for envelope in signed:
+        agreement = envelope.event.agreement
+        if agreement.version < 1:
+            found = FieldError("/agreement/version", "1 or more", str(agreement.version))
+            raise Rejected("The agreement can't be scored by.", found)
+        body = encode(agreement)
+        _tell_broken(agreement_of(body))
+        await store.save_agreement(
+            work.connection,
+            name=agreement.name,
+            version=agreement.version,
+            text_sha256=agreement.text_sha256,
+            body=body,
+            signed_at=moment(envelope.event.signed_at),
+        )
+    work.wakes.add(RESCORE)
+
+
+async def lock_subjects(work: Work, lead_ids: Sequence[str]) -> None:
+    """Lock the leads whose timers are due."""
+    await store.lock_leads(work.connection, lead_ids)
+
+
+async def on_cool_downs_ended(work: Work, timers: Sequence[Timer]) -> None:
+    """Judge leads again whose cool-down is over."""
+    await revisit(work, [timer.subject for timer in timers])
+
+
+async def revisit(work: Work, lead_ids: Sequence[str]) -> None:
+    """Judge leads again of which nothing is new but the time or the agreement."""
+    batch = await _open_for_outcomes(work, lead_ids)
+    for lead_id in sorted({batch.resolve(lead_id) for lead_id in lead_ids}):
+        if batch.knows(lead_id):
+            batch.revisit(lead_id)
+    await batch.save()
+
+
+async def _open_for_outcomes(work: Work, lead_ids: Sequence[str]) -> Batch:
+    """Open a batch of leads about which nothing new is said but their cycle."""
+    batch = await open_batch(work, lead_ids)
+    await batch.load_ledgers(lead_id for lead_id in lead_ids if batch.must_replay(lead_id))
+    return batch
+
+
+def _touched(state: LeadState, event: LeadCaptured | ActivityRecorded) -> LeadState:
+    """Return the state with the event's touch, if that is the newest, and its receipt."""
+    touch = newest_touch(state.touch, encode(event.touch)) if event.HasField("touch") else None
+    received_at = _moment_or_none(event.received_at) or state.received_at
+    return replace(state, touch=touch or state.touch, received_at=received_at)
+
+
+def _given_back(cycle: Cycle, event: LeadReturned) -> Cycle:
+    """Return the cycle as the return leaves it."""
+    at = moment(event.occurred_at)
+    if event.consequence == CONSEQUENCE_DISQUALIFY:
+        return cycle.disqualify(at)
+    return cycle.give_back(event.cycle, at, _moment_or_none(event.not_before))
+
+
+def _moment_or_none(stamp: Timestamp) -> datetime | None:
+    return moment(stamp) if stamp.ByteSize() else None
+
+
+def _tell_broken(agreement: Agreement) -> None:
+    """Report conditions that do not compile: they never hold, and scoring goes on."""
+    conditions = [(rule.name, rule.condition) for rule in agreement.rules]
+    conditions += [(gate.name, gate.condition) for gate in agreement.gates]
+    conditions += [(tier.name, tier.condition) for tier in agreement.tiers]
+    for name, condition in conditions:
+        if not condition.compiles:
+            log.error("condition.broken", version=agreement.version, condition=name)
+
+
+HANDLERS: dict[type[Message], Handler] = {
+    LeadCaptured: on_leads_captured,
+    ActivityRecorded: on_activities_recorded,
+    LeadsMerged: on_leads_merged,
+    LeadErased: on_leads_erased,
+    LeadReturned: on_leads_returned,
+    DealWon: on_deals_won,
+    DealLost: on_deals_lost,
+    AgreementSigned: on_agreements_signed,
+}

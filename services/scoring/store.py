@@ -1,0 +1,388 @@
+"""All SQL of scoring: one statement a table for a whole batch."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from leadloop.errors import Retry
+from services.scoring.cycles import Cycle, Stage
+from services.scoring.rules import Activity, Standing, Tally
+from services.scoring.tables import METADATA as METADATA  # noqa: PLC0414 (a room shows its tables here)
+from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
+
+_COLUMNS = """
+    CAST(lead_id AS text), revision, lead, touch, standing, scored_version, tier, fit,
+    engagement, activity_count, received_at, cycle, cycle_count, stage,
+    CAST(qualification_id AS text), opened_at, closed_at, not_before, CAST(merged_into AS text)
+"""
+
+_NEWEST_AGREEMENT = text(
+    "SELECT body FROM agreements ORDER BY version DESC, signed_at DESC LIMIT 1"
+)
+_SAVE_AGREEMENT = text("""
+INSERT INTO agreements (name, version, text_sha256, body, signed_at)
+VALUES (:name, :version, :text_sha256, :body, :signed_at)
+ON CONFLICT (name, version) DO NOTHING
+""")
+
+# Every writer locks in the order of ids, so that two batches wait and never deadlock.
+_LOCK_LEADS = text(f"""
+SELECT {_COLUMNS} FROM leads WHERE lead_id = ANY(CAST(:ids AS uuid[]))
+ORDER BY lead_id FOR UPDATE
+""")  # noqa: S608 (a constant of this module)
+
+# A lead that is not stored yet can't be locked. When two batches create it at once, the second
+# one's row doesn't follow on the first one's revision: it is not written, the count tells.
+_SAVE_LEADS = text("""
+INSERT INTO leads (lead_id, revision, lead, touch, standing, scored_version, tier, fit,
+    engagement, activity_count, received_at, cycle, cycle_count, stage, qualification_id,
+    opened_at, closed_at, not_before, merged_into)
+SELECT * FROM unnest(
+    CAST(:lead_ids AS uuid[]), CAST(:revisions AS integer[]), CAST(:leads AS bytea[]),
+    CAST(:touches AS bytea[]), CAST(:standings AS bytea[]), CAST(:versions AS integer[]),
+    CAST(:tiers AS text[]), CAST(:fits AS integer[]), CAST(:engagements AS integer[]),
+    CAST(:activity_counts AS integer[]), CAST(:received AS timestamptz[]),
+    CAST(:cycles AS integer[]), CAST(:cycle_counts AS integer[]), CAST(:stages AS text[]),
+    CAST(:qualification_ids AS uuid[]), CAST(:opened AS timestamptz[]),
+    CAST(:closed AS timestamptz[]), CAST(:not_befores AS timestamptz[]),
+    CAST(:merged_into AS uuid[]))
+ON CONFLICT (lead_id) DO UPDATE SET
+    revision = excluded.revision, lead = excluded.lead, touch = excluded.touch,
+    standing = excluded.standing, scored_version = excluded.scored_version,
+    tier = excluded.tier, fit = excluded.fit, engagement = excluded.engagement,
+    activity_count = excluded.activity_count, received_at = excluded.received_at,
+    cycle = excluded.cycle, cycle_count = excluded.cycle_count, stage = excluded.stage,
+    qualification_id = excluded.qualification_id, opened_at = excluded.opened_at,
+    closed_at = excluded.closed_at, not_before = excluded.not_before,
+    merged_into = excluded.merged_into
+WHERE leads.revision = excluded.revision - 1
+""")
+
+_ADD_ACTIVITIES = text("""
+INSERT INTO activities (lead_id, activity_id, body)
+SELECT * FROM unnest(
+    CAST(:lead_ids AS uuid[]), CAST(:activity_ids AS text[]), CAST(:bodies AS bytea[]))
+ON CONFLICT (lead_id, activity_id) DO NOTHING
+RETURNING CAST(lead_id AS text), activity_id
+""")
+_LOAD_ACTIVITIES = text("""
+SELECT CAST(lead_id AS text), activity_id, body FROM activities
+WHERE lead_id = ANY(CAST(:ids AS uuid[]))
+""")
+_FIND_ACTIVITIES = text("""
+SELECT CAST(lead_id AS text), activity_id, body FROM activities
+WHERE lead_id = CAST(:lead_id AS uuid) AND activity_id = ANY(CAST(:activity_ids AS text[]))
+""")
+_MOVE_ACTIVITIES = text("""
+WITH moved AS (
+    DELETE FROM activities USING
+        unnest(CAST(:merged AS uuid[]), CAST(:survivors AS uuid[])) AS pair (merged, survivor)
+    WHERE lead_id = merged
+    RETURNING survivor, activity_id, body
+)
+INSERT INTO activities (lead_id, activity_id, body) SELECT * FROM moved
+ON CONFLICT (lead_id, activity_id) DO NOTHING
+""")
+
+_CLOSE_CYCLES = text("""
+UPDATE cycles SET stage = ended.stage, closed_at = ended.closed_at,
+    not_before = ended.not_before, reason = ended.reason
+FROM unnest(CAST(:qualification_ids AS uuid[]), CAST(:stages AS text[]),
+    CAST(:closed AS timestamptz[]), CAST(:not_befores AS timestamptz[]),
+    CAST(:reasons AS text[]))
+    AS ended (qualification_id, stage, closed_at, not_before, reason)
+WHERE cycles.qualification_id = ended.qualification_id
+""")
+_OPEN_CYCLES = text("""
+INSERT INTO cycles (qualification_id, lead_id, cycle, tier, agreement_version, score, trigger,
+    opened_at, stage, closed_at, not_before, reason)
+SELECT * FROM unnest(CAST(:qualification_ids AS uuid[]), CAST(:lead_ids AS uuid[]),
+    CAST(:cycles AS integer[]), CAST(:tiers AS text[]), CAST(:versions AS integer[]),
+    CAST(:scores AS bytea[]), CAST(:triggers AS text[]), CAST(:opened AS timestamptz[]),
+    CAST(:stages AS text[]), CAST(:closed AS timestamptz[]),
+    CAST(:not_befores AS timestamptz[]), CAST(:reasons AS text[]))
+""")
+_MOVE_CYCLES = text("""
+UPDATE cycles SET lead_id = survivor
+FROM unnest(CAST(:merged AS uuid[]), CAST(:survivors AS uuid[])) AS pair (merged, survivor)
+WHERE lead_id = merged
+""")
+_REPOINT = text("""
+UPDATE leads SET merged_into = survivor, revision = revision + 1
+FROM unnest(CAST(:merged AS uuid[]), CAST(:survivors AS uuid[])) AS pair (merged, survivor)
+WHERE merged_into = merged
+""")
+
+_ERASE = (
+    text("DELETE FROM activities WHERE lead_id = ANY(CAST(:ids AS uuid[]))"),
+    text("DELETE FROM cycles WHERE lead_id = ANY(CAST(:ids AS uuid[]))"),
+    text("""
+    DELETE FROM leads
+    WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR merged_into = ANY(CAST(:ids AS uuid[]))
+    """),
+)
+
+_STALE = text("""
+SELECT CAST(lead_id AS text), activity_count FROM leads
+WHERE scored_version < :version AND merged_into IS NULL
+ORDER BY scored_version, lead_id LIMIT :limit
+""")
+_FIND_LEAD = text(f"SELECT {_COLUMNS} FROM leads WHERE lead_id = CAST(:id AS uuid)")  # noqa: S608 (a constant of this module)
+_LIST_LEADS = text(f"""
+SELECT {_COLUMNS} FROM leads
+WHERE lead_id > CAST(:after AS uuid) AND merged_into IS NULL
+ORDER BY lead_id LIMIT :limit
+""")  # noqa: S608 (a constant of this module)
+_LIST_LEADS_OF_TIER = text(f"""
+SELECT {_COLUMNS} FROM leads
+WHERE tier = :tier AND lead_id > CAST(:after AS uuid) AND merged_into IS NULL
+ORDER BY lead_id LIMIT :limit
+""")  # noqa: S608 (a constant of this module)
+_LIST_CYCLES = text("""
+SELECT CAST(qualification_id AS text), CAST(lead_id AS text), cycle, tier, agreement_version,
+    score, trigger, opened_at, stage, closed_at, not_before, reason
+FROM cycles WHERE lead_id = CAST(:id AS uuid) ORDER BY opened_at, cycle
+""")
+
+
+async def agreement_in_force(connection: AsyncConnection) -> bytes | None:
+    """Return the newest signed agreement, serialised; None before the first."""
+    body: bytes | None = await connection.scalar(_NEWEST_AGREEMENT)
+    return body
+
+
+async def save_agreement(
+    connection: AsyncConnection,
+    *,
+    name: str,
+    version: int,
+    text_sha256: str,
+    body: bytes,
+    signed_at: datetime,
+) -> None:
+    """Keep a signed version; one that is there already stays as it is."""
+    row = {"name": name, "version": version, "text_sha256": text_sha256, "body": body}
+    await connection.execute(_SAVE_AGREEMENT, {**row, "signed_at": signed_at})
+
+
+async def lock_leads(
+    connection: AsyncConnection, lead_ids: Sequence[str]
+) -> dict[str, LeadState]:
+    """Lock the leads that are stored, by id; the others are left out."""
+    rows = await connection.execute(_LOCK_LEADS, {"ids": sorted(lead_ids)})
+    return {row[0]: _to_state(tuple(row)) for row in rows}
+
+
+async def save_leads(connection: AsyncConnection, states: Sequence[LeadState]) -> None:
+    """Write states back, each as the next revision of what was read.
+
+    Raises:
+        Retry: Another batch created one of these leads meanwhile.
+    """
+    ordered = sorted(states, key=lambda state: state.lead_id)
+    written = await connection.execute(_SAVE_LEADS, _columns_of(ordered))
+    if written.rowcount != len(ordered):
+        raise Retry("a lead was created by another batch at the same time")
+
+
+async def add_activities(
+    connection: AsyncConnection, activities: Sequence[Stored]
+) -> set[tuple[str, str]]:
+    """Add to the ledger; return the lead's and the activity's id of those that were new."""
+    lead_ids, activity_ids, bodies = zip(*sorted(activities), strict=True)
+    rows = await connection.execute(
+        _ADD_ACTIVITIES,
+        {
+            "lead_ids": list(lead_ids),
+            "activity_ids": list(activity_ids),
+            "bodies": list(bodies),
+        },
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+async def load_activities(connection: AsyncConnection, lead_ids: Sequence[str]) -> list[Stored]:
+    """Return all activities of these leads, in no order."""
+    rows = await connection.execute(_LOAD_ACTIVITIES, {"ids": list(lead_ids)})
+    return [Stored(*row) for row in rows]
+
+
+async def find_activities(
+    connection: AsyncConnection, lead_id: str, activity_ids: Sequence[str]
+) -> list[Stored]:
+    """Return these activities of a lead, in no order."""
+    rows = await connection.execute(
+        _FIND_ACTIVITIES, {"lead_id": lead_id, "activity_ids": list(activity_ids)}
+    )
+    return [Stored(*row) for row in rows]
+
+
+async def move_to_survivors(
+    connection: AsyncConnection, survivor_of: Mapping[str, str]
+) -> None:
+    """Give the activities, cycles and pointers of merged leads to their survivors."""
+    pairs = {"merged": list(survivor_of), "survivors": list(survivor_of.values())}
+    for statement in (_MOVE_ACTIVITIES, _MOVE_CYCLES, _REPOINT):
+        await connection.execute(statement, pairs)
+
+
+async def close_cycles(connection: AsyncConnection, closings: Sequence[Closing]) -> None:
+    """Record how cycles ended."""
+    ids, stages, closed, not_befores, reasons = zip(*closings, strict=True)
+    await connection.execute(
+        _CLOSE_CYCLES,
+        {
+            "qualification_ids": list(ids),
+            "stages": list(stages),
+            "closed": list(closed),
+            "not_befores": list(not_befores),
+            "reasons": list(reasons),
+        },
+    )
+
+
+async def open_cycles(connection: AsyncConnection, records: Sequence[CycleRecord]) -> None:
+    """Add cycles to the history."""
+    await connection.execute(
+        _OPEN_CYCLES,
+        {
+            "qualification_ids": [record.qualification_id for record in records],
+            "lead_ids": [record.lead_id for record in records],
+            "cycles": [record.cycle for record in records],
+            "tiers": [record.tier for record in records],
+            "versions": [record.agreement_version for record in records],
+            "scores": [record.score for record in records],
+            "triggers": [record.trigger for record in records],
+            "opened": [record.opened_at for record in records],
+            "stages": [record.stage for record in records],
+            "closed": [record.closed_at for record in records],
+            "not_befores": [record.not_before for record in records],
+            "reasons": [record.reason for record in records],
+        },
+    )
+
+
+async def erase_leads(connection: AsyncConnection, lead_ids: Sequence[str]) -> None:
+    """Remove all that is kept of these leads and of those that were merged into them."""
+    for statement in _ERASE:
+        await connection.execute(statement, {"ids": list(lead_ids)})
+
+
+async def find_stale(
+    connection: AsyncConnection, version: int, limit: int
+) -> list[tuple[str, int]]:
+    """Return leads that stand under an earlier version, with their number of activities."""
+    rows = await connection.execute(_STALE, {"version": version, "limit": limit})
+    return [(row[0], row[1]) for row in rows]
+
+
+async def find_lead(connection: AsyncConnection, lead_id: str) -> LeadState | None:
+    """Return a lead, or the one that it was merged into; None when it is not known."""
+    row = (await connection.execute(_FIND_LEAD, {"id": lead_id})).one_or_none()
+    if row is None:
+        return None
+    state = _to_state(tuple(row))
+    return await find_lead(connection, state.merged_into) if state.merged_into else state
+
+
+async def list_leads(
+    connection: AsyncConnection, *, tier: str | None, after: str, limit: int
+) -> list[LeadState]:
+    """Return up to `limit` leads with an id after `after`, of one tier or (None) of all."""
+    parameters: dict[str, object] = {"after": after, "limit": limit}
+    if tier is None:
+        rows = await connection.execute(_LIST_LEADS, parameters)
+    else:
+        rows = await connection.execute(_LIST_LEADS_OF_TIER, {**parameters, "tier": tier})
+    return [_to_state(tuple(row)) for row in rows]
+
+
+async def list_cycles(connection: AsyncConnection, lead_id: str) -> list[CycleRecord]:
+    """Return the cycles of a lead, the oldest first."""
+    rows = await connection.execute(_LIST_CYCLES, {"id": lead_id})
+    return [CycleRecord(*row) for row in rows]
+
+
+def _to_state(row: tuple[Any, ...]) -> LeadState:
+    """Read a row in the order of _COLUMNS."""
+    lead_id, revision, lead, touch, standing, *scored = row
+    version, tier, fit, engagement, activity_count, received_at, *rest = scored
+    number, count, stage, qualification_id, opened_at, closed_at, not_before, merged = rest
+    cycle = Cycle(
+        number, count, Stage(stage), qualification_id or "", opened_at, closed_at, not_before
+    )
+    return LeadState(
+        lead_id,
+        revision,
+        lead,
+        touch,
+        decode_standing(standing),
+        version,
+        tier,
+        fit,
+        engagement,
+        activity_count,
+        received_at,
+        cycle,
+        merged or "",
+    )
+
+
+def _columns_of(states: Sequence[LeadState]) -> dict[str, list[Any]]:
+    """Turn rows into one array a column, each row one revision further."""
+    cycles = [state.cycle for state in states]
+    return {
+        "lead_ids": [state.lead_id for state in states],
+        "revisions": [state.revision + 1 for state in states],
+        "leads": [state.lead for state in states],
+        "touches": [state.touch for state in states],
+        "standings": [encode_standing(state.standing) for state in states],
+        "versions": [state.scored_version for state in states],
+        "tiers": [state.tier for state in states],
+        "fits": [state.fit for state in states],
+        "engagements": [state.engagement for state in states],
+        "activity_counts": [state.activity_count for state in states],
+        "received": [state.received_at for state in states],
+        "cycles": [cycle.number for cycle in cycles],
+        "cycle_counts": [cycle.count for cycle in cycles],
+        "stages": [cycle.stage for cycle in cycles],
+        "qualification_ids": [cycle.qualification_id or None for cycle in cycles],
+        "opened": [cycle.opened_at for cycle in cycles],
+        "closed": [cycle.closed_at for cycle in cycles],
+        "not_befores": [cycle.not_before for cycle in cycles],
+        "merged_into": [state.merged_into or None for state in states],
+    }
+
+
+def encode_standing(standing: Standing) -> bytes:
+    """Return a standing as compact JSON."""
+    newest = standing.newest
+    return orjson.dumps(
+        {
+            "fit": standing.fit,
+            "closed": standing.closed,
+            "tallies": {name: tuple(tally) for name, tally in standing.tallies.items()},
+            "newest": newest
+            and (newest.activity_id, newest.kind, newest.occurred_at, newest.values),
+        }
+    )
+
+
+def decode_standing(body: bytes) -> Standing:
+    """Read what `encode_standing` wrote."""
+    kept = orjson.loads(body)
+    newest = kept["newest"]
+    return Standing(
+        fit=tuple(kept["fit"]),
+        closed=tuple(kept["closed"]),
+        tallies={
+            name: Tally(times, activity_id, datetime.fromisoformat(at))
+            for name, (times, activity_id, at) in kept["tallies"].items()
+        },
+        newest=newest
+        and Activity(newest[0], newest[1], datetime.fromisoformat(newest[2]), newest[3]),
+    )

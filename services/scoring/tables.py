@@ -1,0 +1,157 @@
+"""The tables of scoring, and their rows as values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from leadloop import schema
+from services.scoring.cycles import Cycle, Stage
+from services.scoring.rules import Standing
+
+METADATA = MetaData()
+schema.standing_tables(METADATA)
+
+AGREEMENTS = Table(
+    "agreements",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("text_sha256", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("signed_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("version > 0", name="agreements_version_positive"),
+    Index("agreements_newest", "version", "signed_at"),
+)
+LEADS = Table(
+    "leads",
+    METADATA,
+    Column("lead_id", UUID(as_uuid=False), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("lead", LargeBinary),
+    Column("touch", LargeBinary),
+    Column("standing", LargeBinary, nullable=False),
+    Column("scored_version", Integer, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("fit", Integer, nullable=False),
+    Column("engagement", Integer, nullable=False),
+    Column("activity_count", Integer, nullable=False),
+    Column("received_at", DateTime(timezone=True)),
+    Column("cycle", Integer, nullable=False),
+    Column("cycle_count", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("qualification_id", UUID(as_uuid=False)),
+    Column("opened_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("not_before", DateTime(timezone=True)),
+    Column("merged_into", UUID(as_uuid=False)),
+    Index("leads_tier", "tier", "lead_id"),
+    Index(
+        "leads_scored_version",
+        "scored_version",
+        "lead_id",
+        postgresql_where=text("merged_into IS NULL"),
+    ),
+    Index("leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+)
+ACTIVITIES = Table(
+    "activities",
+    METADATA,
+    Column("lead_id", UUID(as_uuid=False), primary_key=True),
+    Column("activity_id", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+CYCLES = Table(
+    "cycles",
+    METADATA,
+    Column("qualification_id", UUID(as_uuid=False), primary_key=True),
+    Column("lead_id", UUID(as_uuid=False), nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("agreement_version", Integer, nullable=False),
+    Column("score", LargeBinary, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("not_before", DateTime(timezone=True)),
+    Column("reason", Text, nullable=False),
+    Index("cycles_lead", "lead_id", "opened_at"),
+    Index("cycles_one_open", "lead_id", unique=True, postgresql_where=text("stage = 'open'")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadState:
+    """All that scoring keeps of a lead; revision 0 means that it is not stored yet.
+
+    Attributes:
+        lead: The newest lead, as the contract serialises it; None before the first capture.
+        touch: The newest touch, likewise.
+        scored_version: The agreement under which it stands; 0 before the first agreement.
+        received_at: When intake received the newest message about it.
+        merged_into: The lead that this one became a part of; empty while it stands alone.
+    """
+
+    lead_id: str
+    revision: int = 0
+    lead: bytes | None = None
+    touch: bytes | None = None
+    standing: Standing = field(default_factory=Standing)
+    scored_version: int = 0
+    tier: str = ""
+    fit: int = 0
+    engagement: int = 0
+    activity_count: int = 0
+    received_at: datetime | None = None
+    cycle: Cycle = field(default_factory=Cycle)
+    merged_into: str = ""
+
+
+class Stored(NamedTuple):
+    """An activity in the ledger, as the contract serialises it."""
+
+    lead_id: str
+    activity_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """One cycle in a lead's history; `score` is the one that it was opened with, serialised."""
+
+    qualification_id: str
+    lead_id: str
+    cycle: int
+    tier: str
+    agreement_version: int
+    score: bytes
+    trigger: str
+    opened_at: datetime
+    stage: str = Stage.OPEN
+    closed_at: datetime | None = None
+    not_before: datetime | None = None
+    reason: str = ""
+
+
+class Closing(NamedTuple):
+    """How a cycle ended."""
+
+    qualification_id: str
+    stage: str
+    closed_at: datetime
+    not_before: datetime | None = None
+    reason: str = ""
