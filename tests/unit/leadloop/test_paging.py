@@ -1,0 +1,37 @@
+import base64
+
+import pytest
+
+from leadloop.errors import Malformed
+from leadloop.paging import decode_cursor, encode_cursor
+
+
+@pytest.mark.parametrize("parts", [("a",), ("2026-03-02T09:00:00Z", "id"), ("é", "", "/+?")])
+def test_a_cursor_gives_back_what_was_put_in(parts):
+    assert decode_cursor(encode_cursor(*parts), len(parts)) == parts
+
+
+def test_a_cursor_fits_into_a_url_as_it_is():
+    assert set(encode_cursor("?>~é" * 20)) <= set(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    )
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "nonsense",
+        "!!!",
+        "é",
+        encode_cursor("a", "b"),
+        base64.urlsafe_b64encode(b'{"a": 1}').decode(),
+        base64.urlsafe_b64encode(b"[1]").decode(),
+        base64.urlsafe_b64encode(b"[" * 2_000).decode(),
+    ],
+)
+def test_another_text_is_refused_and_named(cursor):
+    with pytest.raises(Malformed) as refused:
+        decode_cursor(cursor, 1)
+
+    assert refused.value.errors[0].pointer == "query cursor"
