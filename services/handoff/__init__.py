@@ -1,0 +1,1 @@
+"""Handoff: every qualified lead gets an owner, clocks that run in business time, and an end."""

@@ -1,0 +1,278 @@
+"""What may happen to a handoff: each command and each clock gives a new state with its facts.
+
+queued -> assigned -> accepted -> converted | recycled; assigned -> rejected; anything open ->
+withdrawn. An attempt to reach the person accepts the lead too: who calls a lead works it.
+A refusal is a value. Repeating what is already so changes nothing and is no refusal.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.handoff import clocks, facts
+from services.handoff.clocks import ClockKind
+from services.handoff.cycle import (
+    POSSIBLE,
+    Change,
+    Handoff,
+    State,
+    also,
+    changed,
+    clock_met,
+    ended,
+    escalated,
+    settled,
+    then,
+    ticked,
+)
+from services.handoff.facts import AttemptResult, Channel
+from services.handoff.routing import Person, Route
+from services.handoff.terms import Consequence, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command does not fit how things stand."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A command with a value that the agreement does not know."""
+
+    field: str
+    expected: str
+    found: str
+
+
+Answer = Change | Refusal | Misfit
+
+
+def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) -> Change:
+    """Open a handoff with whoever was chosen; without one, or without terms, it waits.
+
+    Args:
+        handoff: A new one, in the queue.
+        route: The decision.
+        terms: The agreement; None while its version is not known here.
+        now: When it is decided.
+    """
+    if route.chosen is None or terms is None:
+        waiting = replace(handoff, reason=route.waits_because, sequence=1)
+        return Change(waiting, (facts.Routed(None, route.candidates, ()),))
+    owned = _owned(handoff, route.chosen, terms, now)
+    begun = facts.Routed(owned.owner, route.candidates, owned.clocks)
+    return changed(owned, begun)
+
+
+def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: str) -> Change:
+    """Hand it to the person chosen, or back into the queue when there is none.
+
+    Nothing happens to one that waits already and must go on waiting.
+    """
+    if route.chosen:
+        owned = _owned(handoff, route.chosen, terms, now)
+        moved = facts.Reassigned(
+            handoff.owner, owned.owner, because, route.candidates, owned.clocks
+        )
+        return changed(owned, moved)
+    if handoff.owner is None:
+        return Change(replace(handoff, reason=route.waits_because))
+    queued = replace(
+        _without_owner(handoff), state=State.QUEUED, since=now, reason=route.waits_because
+    )
+    why = f"{because}; {route.waits_because}"
+    return changed(queued, facts.Reassigned(handoff.owner, None, why, route.candidates, ()))
+
+
+def take_away(
+    handoff: Handoff, route: Route, terms: Terms, now: datetime, because: str
+) -> Change:
+    """Hand it on after a breach; with nobody left it stays, and a manager is told."""
+    if route.chosen is None:
+        return escalated(handoff, f"{because}; {route.waits_because}")
+    return give(replace(handoff, reassigned=handoff.reassigned + 1), route, terms, now, because)
+
+
+def accept(handoff: Handoff, actor: str, terms: Terms, now: datetime) -> Answer:
+    """Agree to work the lead."""
+    if handoff.state is State.ACCEPTED and handoff.actor == actor:
+        return Change(handoff)
+    if refusal := _refusal("accept", handoff, actor):
+        return refusal
+    return _accepted(settled(handoff, now), actor, terms, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refuse a lead, with a reason of the agreement."""
+
+    actor: str
+    reason: str
+    note: str = ""
+
+
+def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> Answer:
+    """Refuse the lead: it ends here, or goes to somebody else where its reason says so."""
+    if _repeats(handoff, State.REJECTED, command.actor, command.reason):
+        return Change(handoff)
+    if handoff.is_open and handoff.refused_by == command.actor and _had(handoff, command.actor):
+        return Change(handoff)
+    if refusal := _refusal("reject", handoff, command.actor):
+        return refusal
+    if command.reason not in terms.reasons:
+        return _unknown_reason(command.reason, tuple(terms.reasons))
+    said = facts.Refused(command.actor, command.reason, command.note)
+    change = clock_met(also(settled(handoff, now), said), ClockKind.ACCEPT, terms, now)
+    if terms.reasons[command.reason] is Consequence.REROUTE:
+        refused = replace(change.handoff, refused_by=command.actor)
+        return replace(
+            change, handoff=refused, needs_owner_because=f"refused: {command.reason}"
+        )
+    return ended(change, State.REJECTED, command.actor, command.reason, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Say that someone tried to reach the person."""
+
+    actor: str
+    channel: Channel
+    result: AttemptResult
+    note: str = ""
+
+
+def attempt(handoff: Handoff, command: Attempt, terms: Terms, now: datetime) -> Answer:
+    """Record an attempt to reach the person; the first one also accepts the lead.
+
+    Each call is an attempt of its own: two calls to a lead are two attempts.
+    """
+    if refusal := _refusal("attempt", handoff, command.actor):
+        return refusal
+    change = settled(handoff, now)
+    if handoff.state is State.ASSIGNED:
+        change = _accepted(change, command.actor, terms, now)
+    count = handoff.attempts + 1
+    tried = facts.Attempted(command.actor, command.channel, command.result, command.note, count)
+    change = also(change, tried)
+    counted = replace(change, handoff=replace(change.handoff, attempts=count))
+    return clock_met(counted, ClockKind.FIRST_ATTEMPT, terms, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Recycle:
+    """Give an accepted lead back to marketing, with a reason of the agreement."""
+
+    actor: str
+    reason: str
+    note: str = ""
+    not_before: datetime | None = None
+
+
+def recycle(handoff: Handoff, command: Recycle, terms: Terms, now: datetime) -> Answer:
+    """Give an accepted lead back; a reason that only means another person does not fit here."""
+    if _repeats(handoff, State.RECYCLED, command.actor, command.reason):
+        return Change(handoff)
+    if refusal := _refusal("recycle", handoff, command.actor):
+        return refusal
+    allowed = terms.codes(Consequence.RETURN, Consequence.DISQUALIFY)
+    if command.reason not in allowed:
+        return _unknown_reason(command.reason, allowed)
+    if command.not_before is not None and command.not_before <= now:
+        return Misfit("/not_before", "a moment to come", command.not_before.isoformat())
+    change = also(
+        settled(handoff, now),
+        facts.Recycled(command.actor, command.reason, command.note, command.not_before),
+    )
+    kept = replace(change.handoff, not_before=command.not_before)
+    change = replace(change, handoff=kept)
+    return ended(change, State.RECYCLED, command.actor, command.reason, now)
+
+
+def convert(handoff: Handoff, actor: str, deal_id: str, now: datetime) -> Answer:
+    """Say that an accepted lead became an opportunity."""
+    if _repeats(handoff, State.CONVERTED, actor, "") and handoff.deal_id == deal_id:
+        return Change(handoff)
+    if refusal := _refusal("convert", handoff, actor):
+        return refusal
+    change = also(settled(handoff, now), facts.Converted(actor, deal_id))
+    change = replace(change, handoff=replace(change.handoff, deal_id=deal_id))
+    return ended(change, State.CONVERTED, actor, "", now)
+
+
+def withdraw(handoff: Handoff, reason: str, now: datetime) -> Change:
+    """Close it because the lead may no longer be worked; one that has ended stays as it is."""
+    if not handoff.is_open:
+        return Change(handoff)
+    change = also(settled(handoff, now), facts.Withdrawn(reason))
+    return ended(change, State.WITHDRAWN, "", reason, now)
+
+
+def tick(handoff: Handoff, terms: Terms, now: datetime) -> Change:
+    """Let the clocks act: warn, run out, and then ask for somebody else or for a manager."""
+    change = Change(handoff)
+    if not handoff.is_open:
+        return change
+    for clock in handoff.clocks:
+        change = ticked(change, clock, now)
+    broken = [one.clock.kind for one in change.facts if isinstance(one, facts.Breached)]
+    if not broken:
+        return change
+    because = f"{' and '.join(broken)} not in time"
+    if handoff.reassigned < terms.reassign_max:
+        return replace(change, needs_owner_because=because)
+    why = f"{because}; reassigned {handoff.reassigned} of {terms.reassign_max} times"
+    return then(change, lambda known: escalated(known, why))
+
+
+def _refusal(command: str, handoff: Handoff, actor: str) -> Refusal | None:
+    if command not in POSSIBLE[handoff.state]:
+        return Refusal(f"can't {command}: {_standing(handoff)}")
+    if _had(handoff, actor):
+        return Refusal(f"can't {command}: it was taken from {actor}; {_standing(handoff)}")
+    return None
+
+
+def _had(handoff: Handoff, actor: str) -> bool:
+    """Tell whether the actor owned it once and does so no more."""
+    return actor in handoff.past_owners
+
+
+def _standing(handoff: Handoff) -> str:
+    by = f" by {handoff.actor}" if handoff.actor else ""
+    owner = f", with {handoff.owner.id}" if handoff.owner and handoff.is_open else ""
+    possible = ", ".join(POSSIBLE[handoff.state]) or "nothing"
+    return (
+        f"it is {handoff.state}{by}{owner} since {handoff.since.isoformat()}; "
+        f"still possible: {possible}"
+    )
+
+
+def _unknown_reason(found: str, allowed: tuple[str, ...]) -> Misfit:
+    return Misfit("/reason", f"one of {', '.join(allowed)}", found)
+
+
+def _repeats(handoff: Handoff, state: State, actor: str, reason: str) -> bool:
+    return (handoff.state, handoff.actor, handoff.reason) == (state, actor, reason)
+
+
+def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Handoff:
+    return replace(
+        _without_owner(handoff),
+        state=State.ASSIGNED,
+        since=now,
+        owner=owner,
+        agreement_version=terms.version,
+        clocks=clocks.start(terms.levels.get(handoff.tier), now, terms.calendar),
+    )
+
+
+def _without_owner(handoff: Handoff) -> Handoff:
+    past = (*handoff.past_owners, handoff.owner.id) if handoff.owner else handoff.past_owners
+    return replace(handoff, owner=None, past_owners=past, clocks=(), actor="", reason="")
+
+
+def _accepted(change: Change, actor: str, terms: Terms, now: datetime) -> Change:
+    agreed = replace(change.handoff, state=State.ACCEPTED, since=now, actor=actor)
+    change = also(replace(change, handoff=agreed), facts.Accepted(actor))
+    return clock_met(change, ClockKind.ACCEPT, terms, now)
