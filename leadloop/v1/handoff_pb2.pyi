@@ -158,7 +158,9 @@ class Clock(_message.Message):
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def intervals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Interval]:
-        """The business time between started_at and due_at; their lengths add up to allowed_seconds."""
+        """The business time between started_at and due_at; their lengths add up to allowed_seconds.
+        A clock that needs more than 60 stretches lists the first 60.
+        """
 
     def __init__(
         self,
@@ -215,7 +217,7 @@ class Candidate(_message.Message):
     person_id: _builtins.str
     name: _builtins.str
     passed_over_because: _builtins.str
-    """Empty for the one who was chosen."""
+    """Empty for the one who was chosen. At most 50 people are listed."""
     def __init__(
         self,
         *,
@@ -783,3 +785,46 @@ class HandoffConverted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HandoffConverted: _TypeAlias = HandoffConverted  # noqa: Y015
+
+@_typing.final
+class HandoffWithdrawn(_message.Message):
+    """The lead may no longer be worked: a gate closed, the person was forgotten, or another handoff
+    of the same person goes on. Published by handoff.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    HANDOFF_ID_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    handoff_id: _builtins.str
+    cycle: _builtins.int
+    sequence: _builtins.int
+    agreement_version: _builtins.int
+    reason: _builtins.str
+    """For people to read."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        handoff_id: _builtins.str = ...,
+        cycle: _builtins.int = ...,
+        sequence: _builtins.int = ...,
+        agreement_version: _builtins.int = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "cycle", b"cycle", "handoff_id", b"handoff_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandoffWithdrawn: _TypeAlias = HandoffWithdrawn  # noqa: Y015
