@@ -167,9 +167,12 @@ def _return_visit(
 
 def _arrival(person: Person, random: Random) -> datetime:
     days = person.campaign.days or range(_DAYS)
-    dates = [FIRST_DAY + timedelta(days=day) for day in days]
-    weights = [_WEEKEND_WEIGHT if day.isoweekday() > 5 else 1.0 for day in dates]
-    return _daytime(random.choices(dates, weights)[0], random)
+    return _daytime(_day_of([FIRST_DAY + timedelta(days=day) for day in days], random), random)
+
+
+def _day_of(days: Sequence[date], random: Random) -> date:
+    weights = [_WEEKEND_WEIGHT if day.isoweekday() > 5 else 1.0 for day in days]
+    return random.choices(days, weights)[0]
 
 
 def _daytime(day: date, random: Random) -> datetime:
@@ -180,8 +183,9 @@ def _daytime(day: date, random: Random) -> datetime:
 
 def _later(at: datetime, random: Random, days_max: int) -> datetime:
     """Choose a slot of one of the next days, never at `at` or before."""
-    day = (at.astimezone(ZONE) + timedelta(days=random.randrange(days_max + 1))).date()
-    return max(_daytime(day, random), at + SLOT)
+    today = at.astimezone(ZONE).date()
+    days = [today + timedelta(days=day) for day in range(days_max + 1)]
+    return max(_daytime(_day_of(days, random), random), at + SLOT)
 
 
 def _heroines_first_days() -> list[Step]:
