@@ -8,19 +8,23 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from leadloop.database import engine_of
 from leadloop.migrate import migrate
+from leadloop.schema import Xid8
 
 ROOMS = ("intake", "scoring", "handoff", "feedback")
+# Reflection does not know the type by itself.
+ischema_names["xid8"] = Xid8
 SERVICES = Path(__file__).parent.parent.parent / "services"
 
 
 def differences(connection: Connection, room: str) -> list[object]:
-    """Compare what the migrations made with what store.py describes."""
-    metadata = import_module(f"services.{room}.store").METADATA
+    """Compare what the migrations made with what tables.py describes."""
+    metadata = import_module(f"services.{room}.tables").METADATA
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     found = compare_metadata(context, metadata)
     return [diff for diff in found if not _is_alembics_own(diff)]

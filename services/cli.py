@@ -1,0 +1,245 @@
+"""The `leadloop` command."""
+
+import sys
+from collections.abc import Coroutine
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from services.client import DEFAULT_URL, Client, Refused, client_of
+
+app = typer.Typer(
+    name="leadloop",
+    help="The handoff loop between marketing and sales: capture, qualify, hand over, learn.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+)
+agreement = typer.Typer(
+    help="The contract that marketing and sales sign: check it, propose it, sign it.",
+    no_args_is_help=True,
+)
+parked = typer.Typer(
+    help="Events that could not be handled: see why, have them handled again.",
+    no_args_is_help=True,
+)
+app.add_typer(agreement, name="agreement")
+app.add_typer(parked, name="parked")
+
+out = Console()
+problems = Console(stderr=True, style="red")
+
+RoomName = Literal["intake", "scoring", "handoff", "feedback"]
+Folder = Annotated[
+    Path, typer.Option("--folder", help="Where the embedded mode keeps its data and sources.")
+]
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="LEADLOOP_URL",
+        help="A running Leadloop; its token: LEADLOOP_API_TOKEN.",
+    ),
+]
+DEFAULT_FOLDER = Path(".leadloop")
+
+
+@app.command()
+def up(
+    folder: Folder = DEFAULT_FOLDER,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+) -> None:
+    """Run everything in one process, on a PostgreSQL of its own; stop it with Ctrl-C."""
+    from services.up import up as run_up
+
+    _run(run_up(folder, host=host, port=port, tell=out.print))
+
+
+@app.command()
+def run(room: Annotated[RoomName, typer.Argument(help="Which service.")]) -> None:
+    """Run one service against PostgreSQL and Kafka; its settings are environment variables."""
+    from services.up import run_room
+
+    _run(run_room(room))
+
+
+@app.command()
+def migrate(
+    rooms: Annotated[
+        list[RoomName] | None, typer.Argument(help="Which services; all when none is named.")
+    ] = None,
+) -> None:
+    """Bring the database schemas up to date; safe to run many times and in several places."""
+    from services.rooms import ROOMS
+    from services.up import migrate_all
+
+    _run(migrate_all(rooms or list(ROOMS), tell=out.print))
+
+
+@app.command()
+def topics(
+    partitions: Annotated[int, typer.Option(help="Partitions of each new topic.", min=1)] = 8,
+    replicas: Annotated[int, typer.Option(help="Copies of each new topic.", min=1)] = 1,
+) -> None:
+    """Create the Kafka topics that do not exist yet, on the brokers of LEADLOOP_KAFKA."""
+    from services.up import create_all_topics
+
+    _run(create_all_topics(partitions, replicas, tell=out.print))
+
+
+@app.command()
+def demo(
+    size: Annotated[
+        Literal["small", "full"], typer.Option(help="200 or 2,000 leads.")
+    ] = "full",
+    seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
+    keep: Annotated[Path, typer.Option(help="Where `leadloop up` finds it afterwards.")] = (
+        DEFAULT_FOLDER
+    ),
+    force: Annotated[bool, typer.Option(help="Replace data that is not a demo's own.")] = False,
+) -> None:
+    """Live through a quarter of a made-up company in virtual time, then tell its story."""
+    from services.demo.quarter import show_quarter
+
+    _run(show_quarter(size=size, seed=seed, folder=keep, force=force))
+
+
+@app.command()
+def explain(
+    lead_id: Annotated[str, typer.Argument(help="A lead's id.")], url: Url = DEFAULT_URL
+) -> None:
+    """Say why a lead scores what it scores, part by part."""
+    _print(url, f"/v1/scores/{lead_id}/explanation")
+
+
+@app.command()
+def timeline(
+    lead_id: Annotated[str, typer.Argument(help="A lead's id.")], url: Url = DEFAULT_URL
+) -> None:
+    """Tell one lead's story, from the first touch to what came of it."""
+    _print(url, f"/v1/timelines/{lead_id}")
+
+
+@app.command()
+def report(
+    name: Annotated[
+        Literal["funnel", "service-levels", "reasons"], typer.Argument(help="Which report.")
+    ],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Print a report that both teams share."""
+    _print(url, f"/v1/reports/{name}")
+
+
+@agreement.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The agreement, YAML.", exists=True)],
+) -> None:
+    """Check an agreement's text; every fault names its line and what was expected."""
+    from leadloop.errors import Problem
+    from services.feedback.agreement import read_agreement
+
+    try:
+        read_agreement(file.read_text())
+    except Problem as problem:
+        for fault in problem.errors:
+            problems.print(
+                f"{fault.pointer}: expected {fault.expected}, found {fault.found}", markup=False
+            )
+        raise typer.Exit(1) from problem
+    out.print(f"{file}: sound")
+
+
+@agreement.command()
+def propose(
+    file: Annotated[Path, typer.Argument(help="The agreement, YAML.", exists=True)],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Put a text forward for both sides to sign; prints the hash that they sign."""
+    answer = _ask(url).post("/v1/agreements", {"text": file.read_text()})
+    out.print_json(data=answer)
+
+
+@agreement.command()
+def sign(
+    name: Annotated[str, typer.Argument(help="The agreement's name.")],
+    side: Annotated[Literal["marketing", "sales"], typer.Option(help="For which side.")],
+    signer: Annotated[str, typer.Option(help="Who signs, as the agreement names them.")],
+    text_sha256: Annotated[
+        str, typer.Option("--sha256", help="The hash of the proposed text.")
+    ],
+    comment: Annotated[str, typer.Option(help="Kept with the signature.")] = "",
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Sign a proposed text; it is in force once both sides have signed that very text."""
+    signature = {
+        "side": side,
+        "signer": signer,
+        "text_sha256": text_sha256,
+        "comment": comment,
+    }
+    out.print_json(data=_ask(url).post(f"/v1/agreements/{name}/sign", signature))
+
+
+@agreement.command()
+def history(url: Url = DEFAULT_URL) -> None:
+    """List the versions that were proposed and signed."""
+    out.print_json(data=_get(url, "/v1/agreements"))
+
+
+@parked.command("list")
+def list_parked(
+    room: Annotated[RoomName, typer.Argument(help="Which service.")], url: Url = DEFAULT_URL
+) -> None:
+    """List the events that a service could not handle, with their errors."""
+    out.print_json(data=_get(url, f"/v1/parked/{room}"))
+
+
+@parked.command("retry")
+def retry_parked(
+    room: Annotated[RoomName, typer.Argument(help="Which service.")],
+    event_ids: Annotated[list[str], typer.Argument(help="Which events.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Have parked events handled again: all that are named, or none."""
+    answer = _ask(url).post(f"/v1/parked/{room}/retry", {"event_ids": event_ids})
+    out.print_json(data=answer)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(version_of("leadloop"))
+
+
+def main() -> None:
+    """Run the command; a refusal is one message, not a stack trace."""
+    try:
+        app()
+    except Refused as refused:
+        problems.print(str(refused), markup=False)
+        sys.exit(1)
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run a command's coroutine on the fast event loop."""
+    import uvloop
+
+    uvloop.run(work)
+
+
+def _ask(url: str) -> Client:
+    return client_of(url)
+
+
+def _get(url: str, path: str) -> object:
+    return client_of(url).get(path)
+
+
+def _print(url: str, path: str) -> None:
+    """Print a page of a running Leadloop."""
+    out.print(client_of(url).text(path), markup=False, highlight=False, soft_wrap=True)

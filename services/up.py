@@ -1,0 +1,111 @@
+"""Start things: everything in one process, one service on its own, the schemas, the topics."""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from leadloop.clock import SystemClock
+from leadloop.consumer import KafkaTransport, create_topics
+from leadloop.ids import Ids
+from leadloop.logs import configure
+from leadloop.postgres import Postgres
+from leadloop.service import serve
+from leadloop.settings import ServiceSettings
+from services.embedded import POSTGRES, SECRETS, SOURCES, assemble
+from services.rooms import build_service, migrate_room, room_of
+
+Tell = Callable[[str], None]
+
+FIRST_SOURCES = """\
+# Who may send leads here. All kinds of senders: deploy/sources.example.yaml
+sources:
+  website:
+    type: plain
+    secret_env: WEBSITE_TOKEN
+    proof: {header: authorization, scheme: token, prefix: "Bearer "}
+    mapping:
+      id: id
+      occurred_at: occurred_at
+      email: email
+      first_name: first_name
+      last_name: last_name
+      phone: phone
+      company: company
+      job_title: job_title
+      country: country
+      consent: consent
+      touch: {source: utm.source, medium: utm.medium, campaign: utm.campaign}
+      activity: {kind: activity, attributes: {url: url, form: form}}
+"""
+
+
+async def up(folder: Path, *, host: str, port: int, tell: Tell) -> None:
+    """Run all four services in this process until told to stop."""
+    settings = ServiceSettings()
+    configure(level="WARNING", service="leadloop", json=settings.log_json)
+    prepare(folder, tell=tell)
+    with Postgres(folder / POSTGRES) as postgres:
+        loop = await assemble(
+            postgres.url,
+            clock=SystemClock(),
+            ids=Ids(),
+            sources=folder / SOURCES,
+            allow_private_endpoints=True,
+        )
+
+        def ready(listening: int) -> None:
+            tell(
+                f"Leadloop answers at http://{host}:{listening} (docs: /docs). Ctrl-C stops it."
+            )
+
+        await serve(loop.services, loop.transport, loop.app, host=host, port=port, ready=ready)
+
+
+def prepare(folder: Path, *, tell: Tell) -> None:
+    """Give a new folder one source with a token of its own; load the folder's secrets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / SOURCES).exists():
+        (folder / SOURCES).write_text(FIRST_SOURCES)
+        write_secrets(folder, {"WEBSITE_TOKEN": secrets.token_urlsafe(32)})
+        tell(f"New folder {folder}: one source, website; its token is in {folder / SECRETS}.")
+    load_secrets(folder)
+
+
+def write_secrets(folder: Path, values: dict[str, str]) -> None:
+    """Keep secrets where only their owner may read them."""
+    path = folder / SECRETS
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+
+
+def load_secrets(folder: Path) -> None:
+    """Put a folder's secrets into the environment; what is set there already stays."""
+    path = folder / SECRETS
+    if path.exists():
+        for line in path.read_text().splitlines():
+            name, _, value = line.partition("=")
+            os.environ.setdefault(name.strip(), value.strip())
+
+
+async def run_room(name: str) -> None:
+    """Run one service against the database and the broker of its environment."""
+    settings = room_of(name).settings()
+    configure(level=settings.log_level, service=name, json=settings.log_json)
+    service = build_service(name, clock=SystemClock(), ids=Ids(), settings=settings)
+    transport = KafkaTransport(settings.kafka, client=f"leadloop-{name}")
+    await serve([service], transport, service.app, host=settings.host, port=settings.port)
+
+
+async def migrate_all(names: Sequence[str], *, tell: Tell) -> None:
+    """Bring the schemas of these rooms up to date."""
+    for name in names:
+        await migrate_room(name, room_of(name).settings().database_url)
+        tell(f"{name}: up to date")
+
+
+async def create_all_topics(partitions: int, replicas: int, *, tell: Tell) -> None:
+    """Create the contract's topics on the brokers of the environment."""
+    kafka = ServiceSettings().kafka
+    for name in await create_topics(kafka, partitions=partitions, replicas=replicas):
+        tell(name)
