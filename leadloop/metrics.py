@@ -88,8 +88,8 @@ _OLDEST = {
     ),
 }
 _ROWS = {
-    "outbox": (OUTBOX_ROWS, "SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS some"),
-    "parked": (PARKED_ROWS, "SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS some"),
+    "outbox": (OUTBOX_ROWS, "SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS counted"),
+    "parked": (PARKED_ROWS, "SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS counted"),
 }
 _PRESENT = text("""
 SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL

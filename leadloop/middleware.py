@@ -14,13 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadloop import metrics, problems, tracing
 from leadloop.database import is_unreachable
-from leadloop.errors import Forbidden, Overloaded, Problem, TooLarge, Unauthorized
+from leadloop.errors import Forbidden, Malformed, Overloaded, Problem, TooLarge, Unauthorized
 
 log = structlog.get_logger()
 
 # Asked every few seconds by machines; they would drown what people asked for.
 UNOBSERVED = frozenset({"/metrics", "/healthz", "/readyz"})
 PROTECTED_PREFIX = "/v1"
+# JSON may hold this character, PostgreSQL's text may not (its error 22021).
+_NUL_IN_TEXT = "22021"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -68,6 +70,8 @@ class Observe:
             log.warning("request.turned_away", reason=type(error).__name__)
             away = Overloaded("The database does not answer now.", retry_after_seconds=1)
             return problems.to_response(away)
+        if _sqlstate(error) == _NUL_IN_TEXT:
+            return problems.to_response(Malformed("Text must not hold the character U+0000."))
         error_id = f"{self._random.getrandbits(64):016x}"
         log.error("request.failed", error_id=error_id, route=route_of(scope), exc_info=error)
         return problems.plain(500, f"Something broke here; its error id is {error_id}.")
@@ -173,6 +177,10 @@ def route_of(scope: Scope) -> str:
     """Return the template of the route that matched, so that labels never hold ids."""
     path: str | None = getattr(scope.get("route"), "path", None)
     return path or "unmatched"
+
+
+def _sqlstate(error: Exception) -> str:
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
 def _is_protected(path: str) -> bool:

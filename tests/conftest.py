@@ -15,11 +15,18 @@ import pytest_asyncio
 from leadloop.clock import VirtualClock
 from leadloop.database import Database
 from leadloop.ids import Ids
+from leadloop.logs import configure
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("intake", "scoring", "handoff", "feedback")
 MONDAY_MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEST_FOLDER = ROOT / ".test"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log as a service does: structlog's default spends seconds on drawing a traceback."""
+    configure(service="tests", json=True)
 
 
 @pytest.fixture

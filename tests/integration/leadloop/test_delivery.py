@@ -5,6 +5,7 @@ from random import Random
 import orjson
 import pytest
 from aiohttp import web
+from google.protobuf.message import Message
 from sqlalchemy import text
 
 from leadloop import delivery_store, endpoint_store, signing
@@ -65,11 +66,11 @@ async def add_endpoint(database, url: str, *, types=(), secret=SECRET) -> str:
     async with database.transaction() as work:
         endpoint_id = work.ids.new(work.now)
         new = NewEndpoint(endpoint_id, url, "", list(types), secret)
-        await endpoint_store.create(work.connection, new, work.now)
-    return endpoint_id
+        row = await endpoint_store.create(work.connection, new, work.now)
+    return row.id
 
 
-async def queue(database, *events, received_at: datetime | None = None) -> list[Envelope]:
+async def queue(database, *events, received_at: datetime | None = None) -> list[Envelope[Message]]:
     async with database.transaction() as work:
         envelopes = await promise(work, [Promise(event) for event in events])
         await enqueue(work, envelopes, [received_at] * len(envelopes))
@@ -83,7 +84,7 @@ async def run_until_idle(loop, clock) -> int:
     return done
 
 
-async def deliveries(database, columns="state, attempt, last_status") -> list[tuple]:
+async def deliveries(database, columns="state, attempt, last_status") -> list[tuple[object, ...]]:
     async with database.transaction() as work:
         rows = await work.connection.execute(
             text(f"SELECT {columns} FROM deliveries ORDER BY id")

@@ -13,6 +13,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.fixture
 def lines():
     """Configure logging into memory and put everything back afterwards."""
+    configured = structlog.get_config()
     root, names = logging.getLogger(), ("uvicorn", "uvicorn.error", "uvicorn.access")
     before = root.handlers, root.level
     loggers = [(logging.getLogger(name), logging.getLogger(name).propagate) for name in names]
@@ -22,7 +23,7 @@ def lines():
     root.handlers, root.level = before
     for logger, propagate in loggers:
         logger.propagate = propagate
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 def logger():
