@@ -49,7 +49,7 @@ def normal_email(text: str) -> str | None:
     if _is_plain_email(lowered):
         return lowered
     try:
-        checked = validate_email(lowered, check_deliverability=False)
+        checked = validate_email(lowered, check_deliverability=False, strict=True)
     except EmailNotValidError:
         return None
     return checked.normalized.lower()

@@ -11,6 +11,9 @@ from services.intake.senders.sender import digest_of, read
 from services.intake.sources import Source
 from services.intake.store import Kept
 
+# The bits that say version and variant, and what they are in a UUID of version 8.
+_UUID_FIXED = 0xF << 76 | 0b11 << 62
+_UUID_8 = 0x8 << 76 | 0b10 << 62
 _GONE = FieldError("", "a message where one was before", "nothing")
 
 
@@ -66,8 +69,9 @@ def _arrivals(
 
 
 def _recurrence(source: str, dedupe_key: str) -> str:
-    """Return the same UUID for the same message of a source (version 8: a hash of our own)."""
-    return str(UUID(hex=digest_of((source, dedupe_key)), version=8))
+    """Return the same UUID for the same message of a source (RFC 9562, version 8)."""
+    digest = int(digest_of((source, dedupe_key)), 16)
+    return str(UUID(int=digest & ~_UUID_FIXED | _UUID_8))
 
 
 def _item_again(sources: Mapping[str, Source], kept: Kept) -> Item:

@@ -82,14 +82,18 @@ def merge(person: Person, said: Lead, at: datetime) -> Person:
     }
     consent = _newer_consent(lead.consent, said.consent, said_at, told)
     attributes = _newer_attributes(lead.attributes, said.attributes, said_at, told)
-    if told == person.told:
-        return person
     merged = Lead(lead.email, **texts, consent=consent, attributes=attributes)
+    # Said at the same time, a value may change and its time may not.
+    if merged == lead and told == person.told:
+        return person
     return Person(person.lead_id, merged, told)
 
 
 def _newer(known: str, said: str, name: str, said_at: int, told: dict[str, int]) -> str:
-    """Return what is said if it is not older than what is known; note its time in `told`."""
+    """Return what is said if it is not older than what is known; note its time in `told`.
+
+    Of two said at the same time, the one that came later stays.
+    """
     if not said or said_at < told.get(name, said_at):
         return known
     told[name] = said_at

@@ -11,10 +11,11 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from leadloop.errors import FieldError
+from services.intake import tables
 from services.intake.message import Consent, Lead, Touch
 from services.intake.rules import Person
-from services.intake.tables import METADATA as METADATA
 
+METADATA = tables.METADATA
 State = Literal["recorded", "unmatched", "parked", "ignored"]
 # Of one person's waiting captures, so many are taken up with the message that names the person.
 WAITING_MAX = 1_000

@@ -7,7 +7,7 @@ it.
 
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -77,7 +77,7 @@ class HubSpot:
         tolerance: How far the signed time may be from now.
     """
 
-    secret: str
+    secret: str = field(repr=False)
     public_url: str
     tolerance: timedelta = timedelta(minutes=5)
     kept_headers: tuple[str, ...] = (TIMESTAMP,)

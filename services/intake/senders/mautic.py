@@ -6,7 +6,7 @@ items are kept aside and the request is still taken.
 
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from leadloop.errors import FieldError, Rejected
@@ -75,7 +75,7 @@ _NOT_ATTRIBUTES = frozenset(
 class Mautic:
     """A Mautic that signs with `secret`; empty when the source takes unsigned requests."""
 
-    secret: str
+    secret: str = field(repr=False)
     kept_headers: tuple[str, ...] = ()
 
     def verify(self, request: Request, now: datetime) -> FieldError | None:
@@ -191,8 +191,8 @@ def _lead(contact: object, at: str, consent: Consent) -> Lead:
 def _values(core: object, at: str) -> dict[str, str]:
     """Return the core fields that have a value; an empty group is a list in PHP's JSON."""
     values: dict[str, str] = {}
-    for name, field in core.items() if isinstance(core, dict) else ():
-        value = member(field, "value")
+    for name, described in core.items() if isinstance(core, dict) else ():
+        value = member(described, "value")
         if value not in (None, ""):
             values[name] = scalar_of(value, f"{at}/fields/core/{name}/value")
     return values

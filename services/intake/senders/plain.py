@@ -1,7 +1,7 @@
 """Plain JSON: any sender that can set a header and that a mapping in YAML can describe."""
 
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -38,7 +38,7 @@ class Proof:
 class Plain:
     """A sender of any JSON; an empty secret takes unsigned requests."""
 
-    secret: str
+    secret: str = field(repr=False)
     proof: Proof
     mapping: FieldMap
     kept_headers: tuple[str, ...] = (IDEMPOTENCY_KEY,)

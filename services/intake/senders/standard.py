@@ -1,6 +1,6 @@
 """Standard Webhooks: signed by id, time and body; what is in `data` is mapped in YAML."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from leadloop import signing
@@ -30,7 +30,7 @@ class Standard:
         tolerance: How far the signed time may be from now.
     """
 
-    secrets: tuple[bytes, ...]
+    secrets: tuple[bytes, ...] = field(repr=False)
     mapping: FieldMap
     tolerance: timedelta = signing.TOLERANCE
     kept_headers: tuple[str, ...] = (signing.ID_HEADER,)
