@@ -1,6 +1,6 @@
 """All four services in one process, on an embedded PostgreSQL, without a broker."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,12 @@ class Embedded:
 
 
 async def assemble(
-    database_url: str, *, clock: Clock, ids: Ids, **settings: object
+    database_url: str,
+    *,
+    clock: Clock,
+    ids: Ids,
+    parts: Mapping[str, Mapping[str, object]] | None = None,
+    **settings: object,
 ) -> Embedded:
     """Migrate the database and put the four services together.
 
@@ -45,13 +50,15 @@ async def assemble(
         database_url: One database; each service keeps to its schema.
         clock: Shared by all.
         ids: Shared by all.
+        parts: By room, what stands in for parts that it would make itself.
         settings: Further settings by name; each room takes those that it knows.
     """
     services = []
     for name in ROOMS:
         await migrate_room(name, database_url)
         chosen = room_of(name).settings(database_url=database_url, **settings)
-        services.append(build_service(name, clock=clock, ids=ids, settings=chosen))
+        own = (parts or {}).get(name, {})
+        services.append(build_service(name, clock=clock, ids=ids, settings=chosen, **own))
     return Embedded(services, LocalTransport(), Front(services))
 
 

@@ -42,11 +42,24 @@ def room_of(name: str) -> Room:
 
 
 def build_service(
-    name: str, *, clock: Clock, ids: Ids, settings: ServiceSettings | None = None
+    name: str,
+    *,
+    clock: Clock,
+    ids: Ids,
+    settings: ServiceSettings | None = None,
+    **parts: object,
 ) -> Service:
-    """Build one service, from its environment when no settings are given."""
+    """Build one service, from its environment when no settings are given.
+
+    Args:
+        name: Which room.
+        clock: What it knows of time.
+        ids: Where its identifiers come from.
+        settings: Instead of its environment.
+        parts: What stands in for parts that `build` would make itself, such as `post`.
+    """
     room = room_of(name)
-    return room.build(settings or room.settings(), clock=clock, ids=ids)
+    return room.build(settings or room.settings(), clock=clock, ids=ids, **parts)
 
 
 async def migrate_room(name: str, database_url: str) -> None:
