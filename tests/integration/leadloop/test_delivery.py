@@ -1,6 +1,7 @@
 import asyncio
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import orjson
 import pytest
@@ -70,7 +71,9 @@ async def add_endpoint(database, url: str, *, types=(), secret=SECRET) -> str:
     return row.id
 
 
-async def queue(database, *events, received_at: datetime | None = None) -> list[Envelope[Message]]:
+async def queue(
+    database, *events, received_at: datetime | None = None
+) -> list[Envelope[Message]]:
     async with database.transaction() as work:
         envelopes = await promise(work, [Promise(event) for event in events])
         await enqueue(work, envelopes, [received_at] * len(envelopes))
@@ -84,7 +87,7 @@ async def run_until_idle(loop, clock) -> int:
     return done
 
 
-async def deliveries(database, columns="state, attempt, last_status") -> list[tuple[object, ...]]:
+async def deliveries(database, columns="state, attempt, last_status") -> list[tuple[Any, ...]]:
     async with database.transaction() as work:
         rows = await work.connection.execute(
             text(f"SELECT {columns} FROM deliveries ORDER BY id")

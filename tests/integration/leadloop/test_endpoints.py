@@ -1,0 +1,274 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from leadloop import signing
+from leadloop.attempts import Answer
+from leadloop.delivery import DeliveryLoop, enqueue
+from leadloop.endpoints import endpoints_router
+from leadloop.outbox import Promise, promise
+from leadloop.v1.handoff_pb2 import HandoffAccepted
+from leadloop.web import create_app
+from tests.asgi import Client
+
+URL = "https://crm.example.com/hook"
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def database(make_database):
+    return make_database("kit")
+
+
+@pytest.fixture
+def client(database):
+    app = create_app(service="kit", title="Kit", database=database)
+    app.include_router(endpoints_router("/v1"))
+    return Client(app)
+
+
+@pytest.fixture
+def status() -> list[int]:
+    """Hold what the receiver answers, to be exchanged."""
+    return [204]
+
+
+@pytest.fixture
+async def loop(database, status):
+    async def post(url, headers, body):
+        return Answer(status[0])
+
+    loop = DeliveryLoop(database, service="kit", post=post)
+    yield loop
+    await loop.close()
+
+
+async def create(client, **fields) -> dict[str, Any]:
+    answer = await client.post("/v1/endpoints", {"url": URL, **fields})
+    assert answer.status == 201, answer.body
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def deliver(database, loop, *leads: str) -> None:
+    async with database.transaction() as work:
+        events = [HandoffAccepted(lead_id=lead, sequence=1) for lead in leads]
+        await enqueue(work, await promise(work, [Promise(event) for event in events]))
+    while await loop.run_once(database.clock.now()):
+        pass
+
+
+async def test_a_new_endpoint_shows_its_secret_once(client):
+    created = await create(client, description="our CRM", event_types=["HandoffRouted"])
+
+    assert len(signing.decode_secret(created["secret"])) == 32
+    assert created["event_types"] == ["leadloop.v1.HandoffRouted"]
+    assert created["state"] == "active"
+    for path in ("/v1/endpoints", f"/v1/endpoints/{created['id']}"):
+        answer = await client.get(path)
+        assert "secret" not in answer.body.decode()
+        assert created["id"] in answer.body.decode()
+
+
+async def test_a_sender_may_bring_a_secret_of_its_own(client):
+    secret = signing.new_secret()
+
+    assert (await create(client, secret=secret))["secret"] == secret
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"url": "http://crm.example.com"}, "/url"),
+        ({"url": "https://169.254.169.254/latest"}, "/url"),
+        ({"url": "https://localhost"}, "/url"),
+        ({"url": "nonsense"}, "/url"),
+        ({"url": 7}, "/url"),
+        ({"url": URL, "event_types": ["HandoffRouted", "Nonsense"]}, "/event_types/1"),
+        ({"url": URL, "event_types": "HandoffRouted"}, "/event_types"),
+        ({"url": URL, "secret": "whsec_short"}, "/secret"),
+        ({}, "/url"),
+    ],
+)
+async def test_what_can_not_be_an_endpoint_is_refused_by_field(client, fields, pointer):
+    answer = await client.post("/v1/endpoints", fields)
+
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert (await client.get("/v1/endpoints")).json()["items"] == []
+
+
+async def test_a_rotated_secret_is_new_and_the_old_one_lasts_a_day(client, clock):
+    created = await create(client)
+
+    rotated = (await client.post(f"/v1/endpoints/{created['id']}/rotate")).json()
+
+    assert rotated["secret"] != created["secret"]
+    expires = clock.now() + timedelta(hours=24)
+    assert rotated["previous_expires_at"] == expires.isoformat().replace("+00:00", "Z")
+
+
+async def test_a_leaked_secret_is_revoked_at_once(client):
+    created = await create(client)
+
+    path = f"/v1/endpoints/{created['id']}/rotate"
+    rotated = (await client.post(path, {"overlap_hours": 0})).json()
+
+    assert rotated["previous_expires_at"] is None
+
+
+async def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(client, database, loop):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+
+    disabled = await client.post(path + "/disable")
+    await deliver(database, loop, "lead-1")
+    enabled = await client.post(path + "/enable")
+    await deliver(database, loop, "lead-2")
+
+    assert (disabled.json()["state"], disabled.json()["reason"]) == (
+        "disabled",
+        "disabled by request",
+    )
+    assert (enabled.json()["state"], enabled.json()["reason"]) == ("active", None)
+    items = (await client.get("/v1/deliveries")).json()["items"]
+    assert [(item["lead_id"], item["state"]) for item in items] == [("lead-2", "delivered")]
+
+
+async def test_a_deleted_endpoint_is_gone_and_its_history_stays(client, database, loop):
+    created = await create(client)
+    await deliver(database, loop, "lead-1")
+
+    assert (await client.delete(f"/v1/endpoints/{created['id']}")).status == 204
+    assert (await client.get(f"/v1/endpoints/{created['id']}")).status == 404
+    assert len((await client.get("/v1/deliveries")).json()["items"]) == 1
+
+
+@pytest.mark.parametrize("command", ["rotate", "enable", "disable"])
+async def test_an_unknown_endpoint_is_not_found(client, command):
+    assert (await client.post(f"/v1/endpoints/{NOBODY}/{command}")).status == 404
+    assert (await client.post(f"/v1/endpoints/nonsense/{command}")).status == 422
+
+
+async def test_a_repeated_create_makes_one_endpoint(client):
+    key = {"idempotency-key": "k-1"}
+    first = await client.post("/v1/endpoints", {"url": URL}, key)
+    second = await client.post("/v1/endpoints", {"url": URL}, key)
+
+    assert first.body == second.body
+    assert len((await client.get("/v1/endpoints")).json()["items"]) == 1
+
+
+async def test_lists_are_read_page_by_page(client, database, loop):
+    for _ in range(3):
+        await create(client)
+    await deliver(database, loop, "lead-1", "lead-2")
+
+    for path, count in (("/v1/endpoints", 3), ("/v1/deliveries", 6)):
+        found, page = [], (await client.get(path, limit=2)).json()
+        while page["next"]:
+            found += page["items"]
+            page = (await client.get(path, limit=2, cursor=page["next"])).json()
+        found += page["items"]
+        ids = [item["id"] for item in found]
+        assert len(set(ids)) == count
+        assert ids == sorted(ids, reverse=path == "/v1/deliveries")
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "WyJub25zZW5zZSJd"])
+async def test_a_made_up_cursor_is_refused(client, cursor):
+    for path in ("/v1/endpoints", "/v1/deliveries"):
+        assert (await client.get(path, cursor=cursor)).status == 400
+
+
+async def test_deliveries_are_narrowed_by_state_endpoint_and_lead(
+    client, database, loop, status
+):
+    first, second = await create(client), await create(client)
+    await deliver(database, loop, "lead-1")
+    status[0] = 410
+    await deliver(database, loop, "lead-2")
+
+    async def leads(**query):
+        items = (await client.get("/v1/deliveries", **query)).json()["items"]
+        return [item["lead_id"] for item in items]
+
+    assert await leads(state="failed") == ["lead-2", "lead-2"]
+    assert await leads(state="delivered", lead_id="lead-1") == ["lead-1", "lead-1"]
+    assert await leads(endpoint_id=first["id"], state="failed") == ["lead-2"]
+    assert await leads(endpoint_id=second["id"], lead_id="lead-3") == []
+    assert (await client.get("/v1/deliveries", state="lost")).status == 422
+    assert (await client.get("/v1/deliveries", lead_id="\0")).status == 400
+
+
+async def test_a_delivery_shows_what_is_posted(client, database, loop):
+    await create(client)
+    await deliver(database, loop, "lead-1")
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    shown = (await client.get(f"/v1/deliveries/{item['id']}")).json()
+
+    assert shown["body"]["type"] == "leadloop.v1.HandoffAccepted"
+    assert shown["body"]["data"]["lead_id"] == "lead-1"
+    assert (shown["attempt"], shown["last_status"]) == (1, 204)
+
+
+async def test_a_delivery_is_replayed_under_its_id(client, database, loop):
+    await create(client)
+    await deliver(database, loop, "lead-1")
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    path = f"/v1/deliveries/{item['id']}/replay"
+    assert (await client.post(path)).json() == {"replayed": 1}
+    assert (await client.post(path)).status == 409
+    assert await loop.run_once(database.clock.now()) == 1
+    (again,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    assert (again["state"], again["event_id"]) == ("delivered", item["event_id"])
+    assert (await client.post(f"/v1/deliveries/{NOBODY}/replay")).status == 404
+    assert (await client.get(f"/v1/deliveries/{NOBODY}")).status == 404
+
+
+async def test_failed_deliveries_are_replayed_by_time_and_endpoint(
+    client, database, loop, status, clock
+):
+    first, second = await create(client), await create(client)
+    status[0] = 410
+    since = clock.now()
+    await deliver(database, loop, "lead-1", "lead-2")
+    clock.advance_to(since + timedelta(hours=1))
+    for endpoint in (first, second):
+        await client.post(f"/v1/endpoints/{endpoint['id']}/enable")
+
+    async def replay(**fields):
+        answer = await client.post("/v1/deliveries/replay", fields)
+        return answer.json().get("replayed", answer.status)
+
+    later = (since + timedelta(minutes=1)).isoformat()
+    assert await replay(since=later) == 0
+    assert await replay(since=since.isoformat(), endpoint_id=first["id"]) == 2
+    assert await replay(since=since.isoformat(), until=later) == 2
+    assert await replay(since="2026-03-02T09:00:00") == 422
+    assert await replay() == 422
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "deliveries SET state = 'lost', delivered_at = NULL",
+        "deliveries SET delivered_at = NULL",
+        "deliveries SET state = 'pending'",
+        "endpoints SET state = 'asleep'",
+        "endpoints SET previous_secret = 'alone'",
+    ],
+)
+async def test_the_database_refuses_states_that_can_not_be(client, database, loop, change):
+    await create(client)
+    await deliver(database, loop, "lead-1")
+
+    with pytest.raises(IntegrityError):
+        async with database.transaction() as work:
+            await work.connection.execute(text(f"UPDATE {change}"))
