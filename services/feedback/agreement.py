@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
 
+from leadloop.errors import FieldError, Rejected
 from services.feedback.calendars import Calendar, calendar
 from services.feedback.conditions import ABOUT_ACTIVITY, ABOUT_LEAD, ABOUT_SCORE, condition
 from services.feedback.document import Fault, Faults, Fields, Value, compose
@@ -39,8 +40,11 @@ COUNT_MAX = 1_000_000
 SERVICE_LEVEL_MAX = timedelta(days=90)
 COOL_DOWN_MAX = timedelta(days=3_650)
 WARN_PERCENT = 50
+ANY_DAY = date(2026, 1, 1)
 
-_SLUG = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+NAME_PATTERN = "^[a-z][a-z0-9_-]{0,62}$"
+
+_SLUG = re.compile(NAME_PATTERN)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MONEY = re.compile(r"([0-9]{1,12})(?:\.([0-9]{2}))? ([A-Z]{3})")
 
@@ -66,6 +70,29 @@ def check(text: str, today: date) -> Checked:
     if faults.found or found is None:
         return Checked(None, tuple(sorted(faults.found, key=lambda f: (f.line, f.column))))
     return Checked(found, ())
+
+
+def read_agreement(text: str, today: date = ANY_DAY) -> Agreement:
+    """Return the agreement of a sound text.
+
+    Args:
+        text: YAML.
+        today: Holidays are resolved for the years around it; any day serves for a mere check.
+
+    Raises:
+        Rejected: With one error for each fault, which names its line and path.
+    """
+    checked = check(text, today)
+    if checked.agreement is None:
+        faults = checked.faults
+        raise Rejected(f"The agreement has {len(faults)} faults.", *map(_error, faults))
+    return checked.agreement
+
+
+def _error(fault: Fault) -> FieldError:
+    """Return a fault as problems carry it."""
+    place = f"line {fault.line}" + (f" {fault.path}" if fault.path else "")
+    return FieldError(place, fault.expected, fault.found)
 
 
 def sha256_of(text: str) -> str:

@@ -46,8 +46,8 @@ class LeadFact:
             lead_id=self.lead_id,
             captured_at=earliest.captured_at,
             source=earliest.source,
-            first=min(touches, key=_ordered, default=None),
-            last=max(newest, key=_ordered, default=None),
+            first=min(touches, key=_earliest, default=None),
+            last=max(newest, key=_newest, default=None),
             merged_at=merged.merged_at,
             merged_into=merged.merged_into,
         )
@@ -78,6 +78,7 @@ class CycleFact:
     recycled_at: datetime | None = None
     converted_at: datetime | None = None
     disqualified_at: datetime | None = None
+    withdrawn_at: datetime | None = None
     reason_sequence: int = 0
     reason: str | None = None
     reason_label: str | None = None
@@ -89,7 +90,7 @@ class CycleFact:
         return self.lead_id, self.cycle
 
     def plus(self, other: "CycleFact") -> "CycleFact":
-        """Return both facts as one: the first time of each step, the newest owner and reason."""
+        """Return both as one: the first time of each step, the newest owner and reason."""
         owned = max((self, other), key=lambda fact: fact.owner_sequence)
         reasoned = max((self, other), key=lambda fact: fact.reason_sequence)
         return CycleFact(
@@ -108,6 +109,7 @@ class CycleFact:
             recycled_at=_first(self.recycled_at, other.recycled_at),
             converted_at=_first(self.converted_at, other.converted_at),
             disqualified_at=_first(self.disqualified_at, other.disqualified_at),
+            withdrawn_at=_first(self.withdrawn_at, other.withdrawn_at),
             reason_sequence=reasoned.reason_sequence,
             reason=reasoned.reason,
             reason_label=reasoned.reason_label,
@@ -185,8 +187,12 @@ def _first(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((at for at in (one, other) if at is not None), default=None)
 
 
-def _ordered(contact: Contact) -> tuple[datetime, str, bytes]:
-    # Two touches of one moment are told apart by their bytes, the same on every replica.
+def _earliest(contact: Contact) -> tuple[datetime, str]:
+    return contact.at, contact.campaign
+
+
+def _newest(contact: Contact) -> tuple[datetime, str, bytes]:
+    # Two touches of one moment are told apart by their bytes, the same in every order.
     return contact.at, contact.campaign, contact.touch
 
 

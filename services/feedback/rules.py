@@ -1,4 +1,4 @@
-"""What feedback decides: what follows from a reason, how a deal moves, when a text is signed."""
+"""What feedback decides: what follows a reason, how a deal moves, what a signature does."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

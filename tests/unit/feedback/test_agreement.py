@@ -6,44 +6,10 @@ import pytest
 from services.feedback.agreement import Checked, check, sha256_of
 from services.feedback.calendars import ClosedDay, Opening
 from services.feedback.document import SIZE_BYTES_MAX
+from tests.unit.feedback.builders import SOUND
 
 TODAY = date(2026, 3, 2)
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "agreement.example.yaml"
-
-SOUND = """\
-agreement: default
-signers: {marketing: Mara, sales: Tom}
-qualified_lead:
-  fit:
-    - {name: our market, when: 'lead.country == "DE"', points: 20}
-    - {name: private mailbox, when: 'lead.email.endsWith("@gmail.com")', points: -15}
-  engagement:
-    - {name: asked for a demo, on: demo_request, points: 40, at_most: 1}
-  gates:
-    - {name: may be contacted, when: 'lead.consent != "denied"', reason: Does not want it}
-  tiers:
-    - {name: A, when: total >= 60}
-    - {name: B, when: total >= 40}
-  cycles_at_most: 4
-service_levels:
-  calendar: office
-  warn_at: 50%
-  tiers:
-    A: {accept: 15m, first_attempt: 1h}
-    B: {accept: 2h, first_attempt: 8h}
-calendars:
-  office:
-    time_zone: Europe/Berlin
-    open: {mon-fri: ["09:00-12:30", "13:30-17:30"]}
-    holidays: DE-BE
-    closed: [2026-12-24]
-routing: {reassign_at_most: 1}
-reasons:
-  no_budget: {label: No budget, then: return, cool_down: 90d, new_evidence: A new year}
-  elsewhere: {label: Not ours, then: reroute}
-goals: {customers: 40, revenue: 480000 EUR}
-marketing_owes: {qualified_per_month: 200, accepted: 70%, complete: 80%}
-"""
 
 TWO_TIERS = SOUND[SOUND.index("    - {name: A") : SOUND.index("  cycles_at_most")]
 

@@ -1,0 +1,358 @@
+"""The routes of outcomes, reports and timelines."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from leadloop.database import Work
+from leadloop.errors import FieldError, NotFound, Rejected
+from leadloop.events import decode, to_json
+from leadloop.paging import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    not_a_cursor,
+)
+from leadloop.web import Router, WorkDep, idempotent
+from services.feedback import outcomes, render, reports, store, timeline
+from services.feedback.border import MaybeWord, Moment, Text, Word, as_text, utc, wants_text
+from services.feedback.outcomes import Words
+from services.feedback.reports import By, Period
+from services.feedback.rules import Stage, Told
+from services.feedback.store import BEGINNING, END, Entry, Spot, Wanted, as_id
+
+router = Router(prefix="/v1")
+
+_ONCE = [Depends(idempotent)]
+PERIOD = timedelta(days=90)
+ENTRIES_MAX = 1_000
+VALUE_MAX = Decimal(10**12)
+
+Uuid = Annotated[str, Field(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+OutcomeType = Literal["DealOpened", "DealWon", "DealLost", "LeadReturned", "FeedbackGiven"]
+# Documented beside the JSON that the models describe.
+_TEXT_TOO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+
+class AboutLead(BaseModel):
+    """Whom it is about: the lead, or a handoff of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lead_id: Uuid | None = None
+    handoff_id: Uuid | None = None
+    occurred_at: Moment | None = Field(None, description="Now when missing.")
+
+    @model_validator(mode="after")
+    def _names_someone(self) -> "AboutLead":
+        if self.lead_id is None and self.handoff_id is None:
+            raise ValueError("lead_id or handoff_id")
+        return self
+
+
+class DealIn(AboutLead):
+    """How a deal stands now."""
+
+    deal_id: Word = Field(description="In the CRM.")
+    stage: Stage
+    value: Decimal | None = Field(
+        None, ge=0, le=VALUE_MAX, decimal_places=2, description="Needs a currency."
+    )
+    currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="ISO 4217.")
+    reason: MaybeWord = Field("", description="Why it is lost, in the words of sales.")
+    reopens: bool = Field(False, description="A lost deal opens again.")
+
+    @model_validator(mode="after")
+    def _value_has_currency(self) -> "DealIn":
+        if self.value and not self.currency:
+            raise ValueError("a currency beside the value")
+        return self
+
+
+class DealOut(BaseModel):
+    """A deal as it stands."""
+
+    deal_id: str
+    lead_id: str
+    handoff_id: str | None
+    stage: Stage
+    value: str
+    currency: str
+    reason: str
+    opened_at: datetime | None
+    closed_at: datetime | None
+
+
+class WordsIn(AboutLead):
+    """What one side tells the other about a lead."""
+
+    side: Literal["marketing", "sales"] = Field(description="Who tells it.")
+    author: Word
+    subject: Word = Field(description="Such as timing, need, data, content, competitor.")
+    text: Annotated[Text, Field(min_length=1)]
+
+
+class Accepted(BaseModel):
+    """The lead that it was taken for."""
+
+    lead_id: str
+
+
+class OutcomeOut(BaseModel):
+    """One outcome, with its event as its endpoints get it."""
+
+    id: str
+    type: str
+    lead_id: str
+    at: datetime
+    event: dict[str, Any]
+
+
+class ToldOut(BaseModel):
+    """One entry of a timeline."""
+
+    id: str
+    lead_id: str
+    at: datetime
+    service: str
+    type: str
+    sentence: str
+    details: list[str]
+    event: dict[str, Any]
+
+
+class ReportOut(BaseModel):
+    """A report over a period, as rows."""
+
+    since: datetime
+    until: datetime
+    by: By | None = None
+    rows: list[dict[str, Any]]
+
+
+class LevelsOut(BaseModel):
+    """What each side owed and gave in a period."""
+
+    since: datetime
+    until: datetime
+    sales: list[dict[str, Any]]
+    marketing: list[dict[str, Any]]
+
+
+def _wanted(
+    lead_id: Uuid | None = None,
+    type: OutcomeType | None = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Excluded.")] = None,
+) -> Wanted:
+    """Return which outcomes are asked for."""
+    return Wanted(lead_id, type, since, until)
+
+
+WantedDep = Annotated[Wanted, Depends(_wanted)]
+
+
+async def _period(
+    work: WorkDep,
+    since: Annotated[Moment | None, Query(alias="from", description="90 days ago.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Now; excluded.")] = None,
+) -> Period:
+    """Return the period that is asked for, by default the last 90 days."""
+    # Later than now by the smallest step, so that what happens at this moment is inside.
+    end = until or work.now + timedelta(microseconds=1)
+    try:
+        start = since or end - PERIOD
+    except OverflowError:
+        start = end
+    if start >= end:
+        raise Rejected(
+            "The period is empty.",
+            FieldError("query from", "a moment before `to`", "a later one"),
+        )
+    return Period(start, end)
+
+
+PeriodDep = Annotated[Period, Depends(_period)]
+
+
+@router.post("/outcomes/deals", tags=["outcomes"], dependencies=_ONCE)
+async def tell_deal(wanted: DealIn, work: WorkDep) -> DealOut:
+    """Tell that a deal was opened, won or lost.
+
+    The same told again changes nothing. Won is final; a lost deal opens again with `reopens`;
+    anything else that contradicts is a 409.
+    """
+    told = Told(
+        deal_id=wanted.deal_id,
+        lead_id=await _lead_of(work, wanted),
+        handoff_id=wanted.handoff_id and wanted.handoff_id.lower(),
+        stage=wanted.stage,
+        value_cents=int((wanted.value or Decimal(0)) * 100),
+        currency=wanted.currency or "",
+        reason=wanted.reason,
+        occurred_at=wanted.occurred_at or work.now,
+        reopens=wanted.reopens,
+    )
+    parts = asdict(await outcomes.tell_deal(work, told))
+    value = f"{Decimal(parts.pop('value_cents')) / 100:.2f}"
+    return DealOut(**parts, value=value)
+
+
+@router.post("/outcomes/feedback", tags=["outcomes"], dependencies=_ONCE)
+async def tell_words(wanted: WordsIn, work: WorkDep) -> Accepted:
+    """Tell the other side something about a lead."""
+    lead_id = await _lead_of(work, wanted)
+    words = Words(
+        lead_id=lead_id,
+        handoff_id=(wanted.handoff_id or "").lower(),
+        side=wanted.side,
+        author=wanted.author,
+        subject=wanted.subject,
+        text=wanted.text,
+        occurred_at=wanted.occurred_at or work.now,
+    )
+    await outcomes.pass_on(work, words)
+    return Accepted(lead_id=lead_id)
+
+
+@router.get("/outcomes", tags=["outcomes"])
+async def list_outcomes(
+    work: WorkDep, wanted: WantedDep, limit: Limit = 50, cursor: Cursor = None
+) -> Page[OutcomeOut]:
+    """List outcomes, the newest first."""
+    before = as_id(decode_cursor(cursor, 1)[0]) if cursor else END
+    found = await store.outcomes(work.connection, wanted, before=before, limit=limit + 1)
+    following = encode_cursor(found[limit - 1].event_id) if len(found) > limit else None
+    return Page(items=[_outcome(entry) for entry in found[:limit]], next=following)
+
+
+@router.get("/reports/funnel", tags=["reports"], response_model=ReportOut, responses=_TEXT_TOO)
+async def funnel(
+    request: Request, work: WorkDep, period: PeriodDep, by: By = By.CAMPAIGN
+) -> ReportOut | PlainTextResponse:
+    """Return how far the people captured in a period came, losers included."""
+    rows = await reports.funnel(work.connection, period, by)
+    if wants_text(request):
+        return as_text(render.funnel(rows, by))
+    return _report(period, by, rows)
+
+
+@router.get(
+    "/reports/service-levels", tags=["reports"], response_model=LevelsOut, responses=_TEXT_TOO
+)
+async def service_levels(
+    request: Request, work: WorkDep, period: PeriodDep
+) -> LevelsOut | PlainTextResponse:
+    """Return what sales and marketing owed one another, and gave."""
+    levels = await reports.service_levels(work.connection, period, work.now)
+    if wants_text(request):
+        return as_text(render.service_levels(levels))
+    return LevelsOut(
+        since=period.since,
+        until=period.until,
+        sales=[asdict(row) for row in levels.sales],
+        marketing=[asdict(row) for row in levels.marketing],
+    )
+
+
+@router.get("/reports/reasons", tags=["reports"], response_model=ReportOut, responses=_TEXT_TOO)
+async def reasons(
+    request: Request, work: WorkDep, period: PeriodDep, by: By = By.CAMPAIGN
+) -> ReportOut | PlainTextResponse:
+    """Return why leads came back in a period."""
+    rows = await reports.reasons(work.connection, period, by)
+    if wants_text(request):
+        return as_text(render.reasons(rows, by))
+    return _report(period, by, rows)
+
+
+@router.get(
+    "/timelines/{lead_id}",
+    tags=["timelines"],
+    response_model=Page[ToldOut],
+    responses=_TEXT_TOO,
+)
+async def show_timeline(
+    request: Request, lead_id: Uuid, work: WorkDep, limit: Limit = 200, cursor: Cursor = None
+) -> Page[ToldOut] | PlainTextResponse:
+    """Return all that happened with a person; as plain text, the story of it."""
+    as_story = wants_text(request)
+    most = ENTRIES_MAX if as_story else limit
+    after = _spot(cursor) if cursor else BEGINNING
+    found = await store.timeline(work.connection, lead_id, after=after, limit=most + 1)
+    if not found and not cursor:
+        raise NotFound("Nothing is known of this lead: it is not here yet, or was forgotten.")
+    told = timeline.tell(found[:most])
+    if as_story:
+        return as_text(timeline.story(told))
+    last = found[limit - 1] if len(found) > limit else None
+    following = _cursor(last) if last else None
+    return Page(items=[_told_out(one) for one in told], next=following)
+
+
+async def _lead_of(work: Work, about: AboutLead) -> str:
+    """Return the lead that a command is about."""
+    lead_id = about.lead_id.lower() if about.lead_id else None
+    if about.handoff_id:
+        found = await store.lead_of_handoff(work.connection, about.handoff_id)
+        if found is None:
+            raise NotFound("No such handoff is known here; it may not have arrived yet.")
+        if lead_id and lead_id != found:
+            error = FieldError("/lead_id", "the handoff's lead", "another lead")
+            raise Rejected("The handoff belongs to another lead.", error)
+        lead_id = found
+    if lead_id is None or not await store.is_known(work.connection, lead_id):
+        raise NotFound("No such lead is known here; it may not have arrived yet.")
+    return lead_id
+
+
+def _report(period: Period, by: By, rows: list[Any]) -> ReportOut:
+    return ReportOut(
+        since=period.since, until=period.until, by=by, rows=[asdict(row) for row in rows]
+    )
+
+
+def _outcome(entry: Entry) -> OutcomeOut:
+    event = decode(f"leadloop.v1.{entry.type}", entry.value)
+    return OutcomeOut(
+        id=entry.event_id,
+        type=entry.type,
+        lead_id=entry.lead_id,
+        at=entry.at,
+        event=to_json(event),
+    )
+
+
+def _told_out(told: timeline.Told) -> ToldOut:
+    entry = told.entry
+    return ToldOut(
+        id=entry.event_id,
+        lead_id=entry.lead_id,
+        at=entry.at,
+        service=told.service,
+        type=entry.type,
+        sentence=told.sentence,
+        details=list(told.details),
+        event=to_json(told.event),
+    )
+
+
+def _cursor(entry: Entry) -> str:
+    return encode_cursor(entry.at.isoformat(), str(entry.place), entry.event_id)
+
+
+def _spot(cursor: str) -> Spot:
+    at, place, event_id = decode_cursor(cursor, 3)
+    try:
+        return Spot(utc(datetime.fromisoformat(at)), int(place[:9]), as_id(event_id))
+    except ValueError as error:
+        raise not_a_cursor() from error

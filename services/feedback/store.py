@@ -1,0 +1,375 @@
+"""What feedback knows of leads, cycles, clocks, deals and timelines: one statement a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from leadloop.paging import not_a_cursor
+from services.feedback.facts import ClockFact, CycleFact, LeadFact
+from services.feedback.rules import Deal, Stage
+
+# Writers of timelines share this lock; forgetting a lead takes it alone, so that no entry can
+# slip in between its look at the timeline and its mark on the lead.
+_TIMELINE_LOCK = 0x4C4D_7469
+_DEAL_LOCK_SPACE = 0x4C4D_6465
+
+_SHARE_TIMELINE = text("SELECT pg_advisory_xact_lock_shared(:lock)")
+_OWN_TIMELINE = text("SELECT pg_advisory_xact_lock(:lock)")
+
+_ADD_ENTRIES = text("""
+INSERT INTO timeline (lead_id, at, place, event_id, type, value)
+SELECT lead_id, at, place, event_id, type, value
+FROM unnest(CAST(:lead_ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:places AS int[]),
+            CAST(:event_ids AS uuid[]), CAST(:types AS text[]), CAST(:values AS bytea[]))
+     AS entry (lead_id, at, place, event_id, type, value)
+WHERE NOT EXISTS (
+    SELECT FROM leads WHERE leads.lead_id = entry.lead_id AND leads.erased_at IS NOT NULL)
+ON CONFLICT DO NOTHING
+""")
+
+# Says in SQL what LeadFact.plus says in Python. Text is compared by code point in both.
+_ADD_LEADS = text("""
+INSERT INTO leads AS old (lead_id, captured_at, source, first_touch_at, first_campaign,
+    last_touch_at, last_campaign, last_touch, merged_at, merged_into)
+SELECT * FROM unnest(CAST(:lead_ids AS uuid[]), CAST(:captured_ats AS timestamptz[]),
+    CAST(:sources AS text[]), CAST(:first_ats AS timestamptz[]),
+    CAST(:first_campaigns AS text[]), CAST(:last_ats AS timestamptz[]),
+    CAST(:last_campaigns AS text[]), CAST(:last_touches AS bytea[]),
+    CAST(:merged_ats AS timestamptz[]), CAST(:merged_intos AS uuid[]))
+ON CONFLICT (lead_id) DO UPDATE SET
+    captured_at = LEAST(old.captured_at, excluded.captured_at),
+    source = CASE WHEN old.captured_at IS NULL
+        OR (excluded.captured_at, excluded.source COLLATE "C")
+            < (old.captured_at, old.source COLLATE "C")
+        THEN excluded.source ELSE old.source END,
+    first_touch_at = LEAST(old.first_touch_at, excluded.first_touch_at),
+    first_campaign = CASE WHEN old.first_touch_at IS NULL
+        OR (excluded.first_touch_at, excluded.first_campaign COLLATE "C")
+            < (old.first_touch_at, old.first_campaign COLLATE "C")
+        THEN excluded.first_campaign ELSE old.first_campaign END,
+    last_touch_at = GREATEST(old.last_touch_at, excluded.last_touch_at),
+    last_campaign = CASE WHEN old.last_touch_at IS NULL
+        OR (excluded.last_touch_at, excluded.last_campaign COLLATE "C", excluded.last_touch)
+            > (old.last_touch_at, old.last_campaign COLLATE "C", old.last_touch)
+        THEN excluded.last_campaign ELSE old.last_campaign END,
+    last_touch = CASE WHEN old.last_touch_at IS NULL
+        OR (excluded.last_touch_at, excluded.last_campaign COLLATE "C", excluded.last_touch)
+            > (old.last_touch_at, old.last_campaign COLLATE "C", old.last_touch)
+        THEN excluded.last_touch ELSE old.last_touch END,
+    merged_at = GREATEST(old.merged_at, excluded.merged_at),
+    merged_into = CASE WHEN old.merged_at IS NULL
+        OR (excluded.merged_at, excluded.merged_into) > (old.merged_at, old.merged_into)
+        THEN excluded.merged_into ELSE old.merged_into END
+WHERE old.erased_at IS NULL
+""")
+
+# Says in SQL what CycleFact.plus says in Python: the first time of each step (LEAST passes
+# over nulls), what is known of the rest, the owner and the reason of the highest sequence.
+_ADD_CYCLES = text("""
+INSERT INTO cycles AS old (lead_id, cycle, handoff_id, tier, qualified_at, is_complete,
+    routed_at, owner_sequence, owner_id, accepted_at, attempted_at, rejected_at, recycled_at,
+    converted_at, disqualified_at, withdrawn_at, reason_sequence, reason, reason_label,
+    consequence)
+SELECT * FROM unnest(CAST(:lead_id AS uuid[]), CAST(:cycle AS int[]),
+    CAST(:handoff_id AS uuid[]), CAST(:tier AS text[]), CAST(:qualified_at AS timestamptz[]),
+    CAST(:is_complete AS boolean[]), CAST(:routed_at AS timestamptz[]),
+    CAST(:owner_sequence AS int[]), CAST(:owner_id AS text[]),
+    CAST(:accepted_at AS timestamptz[]), CAST(:attempted_at AS timestamptz[]),
+    CAST(:rejected_at AS timestamptz[]), CAST(:recycled_at AS timestamptz[]),
+    CAST(:converted_at AS timestamptz[]), CAST(:disqualified_at AS timestamptz[]),
+    CAST(:withdrawn_at AS timestamptz[]), CAST(:reason_sequence AS int[]),
+    CAST(:reason AS text[]), CAST(:reason_label AS text[]), CAST(:consequence AS smallint[]))
+ON CONFLICT (lead_id, cycle) DO UPDATE SET
+    handoff_id = COALESCE(old.handoff_id, excluded.handoff_id),
+    tier = COALESCE(old.tier, excluded.tier),
+    qualified_at = LEAST(old.qualified_at, excluded.qualified_at),
+    is_complete = COALESCE(old.is_complete, excluded.is_complete),
+    routed_at = LEAST(old.routed_at, excluded.routed_at),
+    owner_sequence = GREATEST(old.owner_sequence, excluded.owner_sequence),
+    owner_id = CASE WHEN excluded.owner_sequence > old.owner_sequence
+        THEN excluded.owner_id ELSE old.owner_id END,
+    accepted_at = LEAST(old.accepted_at, excluded.accepted_at),
+    attempted_at = LEAST(old.attempted_at, excluded.attempted_at),
+    rejected_at = LEAST(old.rejected_at, excluded.rejected_at),
+    recycled_at = LEAST(old.recycled_at, excluded.recycled_at),
+    converted_at = LEAST(old.converted_at, excluded.converted_at),
+    disqualified_at = LEAST(old.disqualified_at, excluded.disqualified_at),
+    withdrawn_at = LEAST(old.withdrawn_at, excluded.withdrawn_at),
+    reason_sequence = GREATEST(old.reason_sequence, excluded.reason_sequence),
+    reason = CASE WHEN excluded.reason_sequence > old.reason_sequence
+        THEN excluded.reason ELSE old.reason END,
+    reason_label = CASE WHEN excluded.reason_sequence > old.reason_sequence
+        THEN excluded.reason_label ELSE old.reason_label END,
+    consequence = CASE WHEN excluded.reason_sequence > old.reason_sequence
+        THEN excluded.consequence ELSE old.consequence END
+""")
+
+_ADD_CLOCKS = text("""
+INSERT INTO clocks AS old (handoff_id, kind, started_at, lead_id, cycle, due_at,
+    allowed_seconds, warned_at, breached_at, met_at, used_seconds, is_late)
+SELECT * FROM unnest(CAST(:handoff_id AS uuid[]), CAST(:kind AS smallint[]),
+    CAST(:started_at AS timestamptz[]), CAST(:lead_id AS uuid[]), CAST(:cycle AS int[]),
+    CAST(:due_at AS timestamptz[]), CAST(:allowed_seconds AS int[]),
+    CAST(:warned_at AS timestamptz[]), CAST(:breached_at AS timestamptz[]),
+    CAST(:met_at AS timestamptz[]), CAST(:used_seconds AS int[]), CAST(:is_late AS boolean[]))
+ON CONFLICT (handoff_id, kind, started_at) DO UPDATE SET
+    warned_at = LEAST(old.warned_at, excluded.warned_at),
+    breached_at = LEAST(old.breached_at, excluded.breached_at),
+    met_at = LEAST(old.met_at, excluded.met_at),
+    used_seconds = COALESCE(old.used_seconds, excluded.used_seconds),
+    is_late = COALESCE(old.is_late, excluded.is_late)
+""")
+
+_NEWEST_TOUCHES = text("""
+SELECT CAST(lead_id AS text), last_touch FROM leads
+WHERE lead_id = ANY(CAST(:lead_ids AS uuid[])) AND last_touch IS NOT NULL
+""")
+
+# Who was merged into a forgotten lead is the same person. Rows of leads stay, for the counts
+# and so that a late event can't bring the person back.
+_ERASE = text("""
+WITH RECURSIVE persons (lead_id) AS (
+    SELECT unnest(CAST(:lead_ids AS uuid[]))
+    UNION SELECT leads.lead_id FROM persons JOIN leads ON leads.merged_into = persons.lead_id
+), forgotten AS (
+    DELETE FROM timeline USING persons WHERE timeline.lead_id = persons.lead_id
+), unsaid AS (
+    UPDATE deals SET reason = '' FROM persons
+    WHERE deals.lead_id = persons.lead_id AND reason <> ''
+)
+INSERT INTO leads (lead_id, erased_at) SELECT lead_id, :now FROM persons ORDER BY lead_id
+ON CONFLICT (lead_id) DO UPDATE SET erased_at = COALESCE(leads.erased_at, excluded.erased_at),
+    last_touch = NULL
+""")
+
+_LEAD_OF_HANDOFF = text("""
+SELECT CAST(lead_id AS text) AS lead_id FROM cycles
+WHERE handoff_id = CAST(:handoff_id AS uuid) LIMIT 1
+""")
+
+_KNOWN_LEAD = text("""
+SELECT 1 FROM leads WHERE lead_id = CAST(:lead_id AS uuid) AND erased_at IS NULL
+""")
+
+_LOCK_DEAL = text("SELECT pg_advisory_xact_lock(:space, hashtext(:deal_id))")
+
+_DEAL = text("""
+SELECT deal_id, CAST(lead_id AS text), CAST(handoff_id AS text), stage, value_cents, currency,
+    reason, opened_at, closed_at
+FROM deals WHERE deal_id = :deal_id
+""")
+
+_SAVE_DEAL = text("""
+INSERT INTO deals (deal_id, lead_id, handoff_id, stage, value_cents, currency, reason,
+    opened_at, closed_at)
+VALUES (:deal_id, CAST(:lead_id AS uuid), CAST(:handoff_id AS uuid), :stage, :value_cents,
+    :currency, :reason, :opened_at, :closed_at)
+ON CONFLICT (deal_id) DO UPDATE SET handoff_id = excluded.handoff_id, stage = excluded.stage,
+    value_cents = excluded.value_cents, currency = excluded.currency, reason = excluded.reason,
+    opened_at = excluded.opened_at, closed_at = excluded.closed_at
+""")
+
+_OUTCOMES = text("""
+SELECT CAST(event_id AS text), CAST(lead_id AS text), at, place, type, value FROM timeline
+WHERE type IN ('DealOpened', 'DealWon', 'DealLost', 'LeadReturned', 'FeedbackGiven')
+    AND event_id < CAST(:before AS uuid)
+    AND (CAST(:lead_id AS uuid) IS NULL OR lead_id = CAST(:lead_id AS uuid))
+    AND (CAST(:type AS text) IS NULL OR type = CAST(:type AS text))
+    AND (CAST(:since AS timestamptz) IS NULL OR at >= CAST(:since AS timestamptz))
+    AND (CAST(:until AS timestamptz) IS NULL OR at < CAST(:until AS timestamptz))
+ORDER BY event_id DESC LIMIT :limit
+""")
+
+# All records of one person, up and down the merges, whichever of them was asked for.
+_TIMELINE = text("""
+WITH RECURSIVE records (lead_id) AS (
+    SELECT CAST(:lead_id AS uuid)
+    UNION SELECT kin.lead_id FROM records CROSS JOIN LATERAL (
+        SELECT merged_into FROM leads
+        WHERE leads.lead_id = records.lead_id AND merged_into IS NOT NULL
+        UNION ALL SELECT leads.lead_id FROM leads WHERE merged_into = records.lead_id
+    ) AS kin (lead_id))
+SELECT CAST(event_id AS text), CAST(lead_id AS text), at, place, type, value
+FROM timeline JOIN records USING (lead_id)
+WHERE (at, place, event_id)
+    > (CAST(:after AS timestamptz), CAST(:after_place AS int), CAST(:after_id AS uuid))
+ORDER BY at, place, event_id LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event on a timeline.
+
+    Attributes:
+        place: Its rank among events of one moment: causes before what they led to.
+        type: Its type's last name.
+        value: Its bytes, without the person's contact.
+    """
+
+    event_id: str
+    lead_id: str
+    at: datetime
+    place: int
+    type: str
+    value: bytes
+
+
+class Spot(NamedTuple):
+    """A spot of a timeline: what comes after it is the next page."""
+
+    at: datetime
+    place: int
+    event_id: str
+
+
+BEGINNING = Spot(datetime(1, 1, 1, tzinfo=UTC), 0, str(UUID(int=0)))
+# Ids of events begin with their time: this one is later than all.
+END = str(UUID(int=(1 << 128) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which outcomes to list; None stands for any."""
+
+    lead_id: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def as_id(text: str) -> str:
+    """Return an id of a cursor.
+
+    Raises:
+        Malformed: It is none.
+    """
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise not_a_cursor() from error
+
+
+async def add_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Put events on the timelines of leads that are not forgotten."""
+    if not entries:
+        return
+    await connection.execute(_SHARE_TIMELINE, {"lock": _TIMELINE_LOCK})
+    await connection.execute(
+        _ADD_ENTRIES,
+        {
+            "lead_ids": [entry.lead_id for entry in entries],
+            "ats": [entry.at for entry in entries],
+            "places": [entry.place for entry in entries],
+            "event_ids": [entry.event_id for entry in entries],
+            "types": [entry.type for entry in entries],
+            "values": [entry.value for entry in entries],
+        },
+    )
+
+
+async def add_leads(connection: AsyncConnection, facts: Sequence[LeadFact]) -> None:
+    """Add facts, one a lead, to what is known."""
+    if not facts:
+        return
+    await connection.execute(
+        _ADD_LEADS,
+        {
+            "lead_ids": [fact.lead_id for fact in facts],
+            "captured_ats": [fact.captured_at for fact in facts],
+            "sources": [fact.source if fact.captured_at else None for fact in facts],
+            "first_ats": [fact.first and fact.first.at for fact in facts],
+            "first_campaigns": [fact.first and fact.first.campaign for fact in facts],
+            "last_ats": [fact.last and fact.last.at for fact in facts],
+            "last_campaigns": [fact.last and fact.last.campaign for fact in facts],
+            "last_touches": [fact.last and fact.last.touch for fact in facts],
+            "merged_ats": [fact.merged_at for fact in facts],
+            "merged_intos": [fact.merged_into for fact in facts],
+        },
+    )
+
+
+async def add_cycles(connection: AsyncConnection, facts: Sequence[CycleFact]) -> None:
+    """Add facts, one a cycle, to what is known."""
+    if facts:
+        await connection.execute(_ADD_CYCLES, _columns(CycleFact, facts))
+
+
+async def add_clocks(connection: AsyncConnection, facts: Sequence[ClockFact]) -> None:
+    """Add facts, one a clock, to what is known."""
+    if facts:
+        await connection.execute(_ADD_CLOCKS, _columns(ClockFact, facts))
+
+
+async def newest_touches(
+    connection: AsyncConnection, lead_ids: Sequence[str]
+) -> dict[str, bytes]:
+    """Return the newest touch of each lead that has one."""
+    rows = await connection.execute(_NEWEST_TOUCHES, {"lead_ids": list(lead_ids)})
+    return {lead_id: touch for lead_id, touch in rows}
+
+
+async def erase(connection: AsyncConnection, lead_ids: Sequence[str], now: datetime) -> None:
+    """Forget leads and all records merged into them: what was said and done, not the counts."""
+    await connection.execute(_OWN_TIMELINE, {"lock": _TIMELINE_LOCK})
+    await connection.execute(_ERASE, {"lead_ids": list(lead_ids), "now": now})
+
+
+async def lead_of_handoff(connection: AsyncConnection, handoff_id: str) -> str | None:
+    """Return the lead of a handoff; None when the handoff is not known."""
+    found: str | None = await connection.scalar(_LEAD_OF_HANDOFF, {"handoff_id": handoff_id})
+    return found
+
+
+async def is_known(connection: AsyncConnection, lead_id: str) -> bool:
+    """Say whether a lead is known and not forgotten."""
+    return await connection.scalar(_KNOWN_LEAD, {"lead_id": lead_id}) is not None
+
+
+async def lock_deal(connection: AsyncConnection, deal_id: str) -> Deal | None:
+    """Return a deal, None when there is none; either way its id is locked until the commit."""
+    await connection.execute(_LOCK_DEAL, {"space": _DEAL_LOCK_SPACE, "deal_id": deal_id})
+    row = (await connection.execute(_DEAL, {"deal_id": deal_id})).one_or_none()
+    if row is None:
+        return None
+    deal_id, lead_id, handoff_id, stage, *rest = row
+    return Deal(deal_id, lead_id, handoff_id, Stage(stage), *rest)
+
+
+async def save_deal(connection: AsyncConnection, deal: Deal) -> None:
+    """Write a deal as it stands."""
+    await connection.execute(
+        _SAVE_DEAL,
+        {field.name: getattr(deal, field.name) for field in fields(deal)},
+    )
+
+
+async def outcomes(
+    connection: AsyncConnection, wanted: Wanted, *, before: str, limit: int
+) -> list[Entry]:
+    """Return outcomes, the newest first, with ids lower than `before`."""
+    values = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
+    rows = await connection.execute(_OUTCOMES, values | {"before": before, "limit": limit})
+    return [Entry(*row) for row in rows]
+
+
+async def timeline(
+    connection: AsyncConnection, lead_id: str, *, after: Spot, limit: int
+) -> list[Entry]:
+    """Return what happened with a person after a spot of the timeline, the oldest first."""
+    spot = {"after": after.at, "after_place": after.place, "after_id": after.event_id}
+    values = {"lead_id": lead_id, "limit": limit, **spot}
+    rows = await connection.execute(_TIMELINE, values)
+    return [Entry(*row) for row in rows]
+
+
+def _columns(
+    kind: type[CycleFact] | type[ClockFact], facts: Sequence[CycleFact] | Sequence[ClockFact]
+) -> dict[str, list[object]]:
+    """Turn facts into one array a column."""
+    return {field.name: [getattr(fact, field.name) for fact in facts] for field in fields(kind)}

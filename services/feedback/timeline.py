@@ -1,0 +1,333 @@
+"""One lead's timeline as a story: why it scored, why it went to whom, why it was due when."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from google.protobuf.message import Message
+
+from leadloop.events import EVENT_TYPES, moment, route_of
+from leadloop.v1 import handoff_pb2 as handoff
+from leadloop.v1 import lead_pb2 as lead
+from leadloop.v1 import outcome_pb2 as outcome
+from leadloop.v1 import qualification_pb2 as qualification
+from services.feedback.render import duration, money
+from services.feedback.reports import clock_word
+from services.feedback.store import Entry
+
+_PACKAGE = "leadloop.v1."
+# A lead seldom has more; the rest of a longer explanation is in the event itself.
+DETAILS_MAX = 30
+INTERVALS_MAX = 4
+_SERVICES = {
+    "leads.v1": "intake",
+    "qualifications.v1": "scoring",
+    "handoffs.v1": "handoff",
+    "outcomes.v1": "feedback",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One entry told to people.
+
+    Attributes:
+        sentence: What happened.
+        details: Why, line by line.
+    """
+
+    entry: Entry
+    service: str
+    event: Message
+    sentence: str
+    details: tuple[str, ...]
+
+
+def tell(entries: Sequence[Entry]) -> list[Told]:
+    """Tell entries in their order, times in the zone of the lead's calendar."""
+    events = [EVENT_TYPES[_PACKAGE + entry.type].FromString(entry.value) for entry in entries]
+    zone = zone_of(events)
+    return [_told(entry, event, zone) for entry, event in zip(entries, events, strict=True)]
+
+
+def story(told: Sequence[Told]) -> str:
+    """Return the whole as plain text, a paragraph a day."""
+    zone = zone_of(one.event for one in told)
+    lines: list[str] = []
+    day = ""
+    for one in told:
+        local = one.entry.at.astimezone(zone)
+        if f"{local:%x}" != day:
+            day = f"{local:%x}"
+            lines += ["" if lines else f"Lead {one.entry.lead_id}, times in {zone}\n"]
+            lines += [f"{local:%A} {local.day} {local:%B %Y}"]
+        lines.append(f"  {local:%H:%M:%S}  {one.service:<8}  {one.sentence}")
+        lines += [" " * 22 + detail for detail in one.details]
+    return "\n".join(lines) + "\n"
+
+
+def zone_of(events: Iterable[Message]) -> tzinfo:
+    """Return the zone of the first clock, that of sales' calendar; UTC without a clock."""
+    for event in events:
+        for clock in getattr(event, "clocks", ()):
+            try:
+                return ZoneInfo(clock.time_zone)
+            except (ZoneInfoNotFoundError, ValueError):
+                continue
+    return ZoneInfo("UTC")
+
+
+def _told(entry: Entry, event: Message, zone: tzinfo) -> Told:
+    sentence, *details = _TELL[type(event)](event, zone)
+    if len(details) > DETAILS_MAX:
+        details = [*details[:DETAILS_MAX], f"and {len(details) - DETAILS_MAX} more"]
+    service = _SERVICES[route_of(type(event)).topic]
+    return Told(entry, service, event, sentence, tuple(details))
+
+
+def _captured(event: lead.LeadCaptured, _: tzinfo) -> list[str]:
+    what = "First heard of" if event.is_new else "Heard of again"
+    return [f"{what} through {event.source}", *_came(event)]
+
+
+def _did(event: lead.ActivityRecorded, _: tzinfo) -> list[str]:
+    kind = event.activity.kind.replace("_", " ") or "activity"
+    return [f"Did: {kind}, told by {event.source}", *_touched(event)]
+
+
+def _merged(event: lead.LeadsMerged, _: tzinfo) -> list[str]:
+    return [f"Is the same person as {event.merged_lead_id}: {event.reason}"]
+
+
+def _erased(_: lead.LeadErased, __: tzinfo) -> list[str]:
+    return ["Asked to be forgotten"]
+
+
+def _scored(event: qualification.LeadScored, _: tzinfo) -> list[str]:
+    before, now = event.tier_before or "no tier", event.tier or "no tier"
+    return [
+        f"Scored {_points(event.score)}: from {before} to {now}{_version(event)}",
+        *_parts(event.score),
+    ]
+
+
+def _qualified(event: qualification.LeadQualified, _: tzinfo) -> list[str]:
+    trigger = f", on {event.trigger.replace('_', ' ')}" if event.trigger else ""
+    return [
+        f"Qualified as {event.tier}, cycle {event.cycle}, with {_points(event.score)}"
+        f"{trigger}{_version(event)}",
+        *_parts(event.score),
+    ]
+
+
+def _disqualified(event: qualification.LeadDisqualified, _: tzinfo) -> list[str]:
+    return [f"Is no longer qualified: {event.reason}{_version(event)}"]
+
+
+def _routed(event: handoff.HandoffRouted, zone: tzinfo) -> list[str]:
+    if event.HasField("owner"):
+        sentence = f"Goes to {event.owner.name} as {event.tier}{_version(event)}"
+    else:
+        sentence = f"Waits in the queue: nobody is available{_version(event)}"
+    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, zone)]
+
+
+def _reassigned(event: handoff.HandoffReassigned, zone: tzinfo) -> list[str]:
+    # `from` is a word of Python.
+    left = getattr(event, "from").name or "the queue"
+    sentence = f"Goes from {left} to {event.to.name}: {event.reason}"
+    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, zone)]
+
+
+def _accepted(event: handoff.HandoffAccepted, _: tzinfo) -> list[str]:
+    return [f"{event.actor} accepts"]
+
+
+def _rejected(event: handoff.HandoffRejected, _: tzinfo) -> list[str]:
+    return [f"{event.actor} refuses: {event.reason}{_note(event.note)}"]
+
+
+def _attempted(event: handoff.ContactAttempted, _: tzinfo) -> list[str]:
+    channel = _word(handoff.Channel.items(), event.channel, "CHANNEL_")
+    result = _word(handoff.AttemptResult.items(), event.result, "ATTEMPT_RESULT_")
+    return [
+        f"{event.actor} tries to reach the person, attempt {event.attempt}: "
+        f"{channel}, {result}{_note(event.note)}"
+    ]
+
+
+def _warned(event: handoff.ClockWarned, zone: tzinfo) -> list[str]:
+    return [f"Warning to {_owner(event)}: {_due(event.clock, zone)}"]
+
+
+def _breached(event: handoff.ClockBreached, zone: tzinfo) -> list[str]:
+    return [f"Broken by {_owner(event)}: {_due(event.clock, zone)}"]
+
+
+def _met(event: handoff.ClockMet, _: tzinfo) -> list[str]:
+    kind = clock_word(event.clock.kind)
+    used, allowed = duration(event.used_seconds), duration(event.clock.allowed_seconds)
+    late = ", late" if event.is_late else ""
+    return [f"Kept{late}: {kind} after {used} of {allowed}"]
+
+
+def _escalated(event: handoff.HandoffEscalated, _: tzinfo) -> list[str]:
+    return [f"Needs a manager: {event.reason}"]
+
+
+def _recycled(event: handoff.HandoffRecycled, zone: tzinfo) -> list[str]:
+    when = f", not before {_day(event.not_before, zone)}" if _has(event, "not_before") else ""
+    return [f"{event.actor} gives it back: {event.reason}{when}{_note(event.note)}"]
+
+
+def _withdrawn(event: handoff.HandoffWithdrawn, _: tzinfo) -> list[str]:
+    return [f"Is taken from sales: {event.reason}"]
+
+
+def _converted(event: handoff.HandoffConverted, _: tzinfo) -> list[str]:
+    deal = f", deal {event.deal_id}" if event.deal_id else ""
+    return [f"{event.actor} makes it an opportunity{deal}"]
+
+
+def _opened(event: outcome.DealOpened, _: tzinfo) -> list[str]:
+    return [f"Deal {event.deal_id} is open{_value(event)}"]
+
+
+def _won(event: outcome.DealWon, _: tzinfo) -> list[str]:
+    return [f"Deal {event.deal_id} is won{_value(event)}"]
+
+
+def _lost(event: outcome.DealLost, _: tzinfo) -> list[str]:
+    reason = f": {event.reason}" if event.reason else ""
+    return [f"Deal {event.deal_id} is lost{_value(event)}{reason}"]
+
+
+def _returned(event: outcome.LeadReturned, zone: tzinfo) -> list[str]:
+    if not event.HasField("not_before"):
+        return [f"Never to come back: {event.label}{_note(event.note)}"]
+    again = f"Back to marketing: {event.label}, not before {_day(event.not_before, zone)}"
+    evidence = f"comes back with: {event.new_evidence}"
+    return [again + _note(event.note), *([evidence] if event.new_evidence else [])]
+
+
+def _said(event: outcome.FeedbackGiven, _: tzinfo) -> list[str]:
+    return [f"{event.author} on {event.subject}: {event.text}"]
+
+
+def _came(event: lead.LeadCaptured) -> list[str]:
+    details = _touched(event)
+    if event.HasField("activity"):
+        details.append(f"did: {event.activity.kind.replace('_', ' ')}")
+    return details
+
+
+def _touched(event: lead.LeadCaptured | lead.ActivityRecorded) -> list[str]:
+    touch = event.touch
+    way = " / ".join(part for part in (touch.source, touch.medium) if part)
+    words = [f"campaign {touch.campaign}"] if touch.campaign else []
+    return [", ".join([*words, *([way] if way else [])])] if words or way else []
+
+
+def _points(score: qualification.Score) -> str:
+    return f"{score.total} points (fit {score.fit}, engagement {score.engagement})"
+
+
+def _parts(score: qualification.Score) -> list[str]:
+    """Return why a score is what it is; the points add up to it."""
+    parts = []
+    for part in score.parts:
+        times = f", {part.count} times" if part.count > 1 else ""
+        capped = f", {part.capped} more cut off by the cap" if part.capped else ""
+        parts.append(f"{part.points:+4d}  {part.rule}{times}{capped}")
+    return parts + [f"kept back by {gate.gate}: {gate.reason}" for gate in score.closed_gates]
+
+
+def _passed_over(candidates: Iterable[handoff.Candidate]) -> list[str]:
+    return [
+        f"not {candidate.name}: {candidate.passed_over_because}"
+        for candidate in candidates
+        if candidate.passed_over_because
+    ]
+
+
+def _clocks(clocks: Iterable[handoff.Clock], zone: tzinfo) -> list[str]:
+    return [_due(clock, zone) for clock in clocks]
+
+
+def _due(clock: handoff.Clock, zone: tzinfo) -> str:
+    """Return when a clock is due, and the stretches of business time that make it so."""
+    due = moment(clock.due_at).astimezone(zone)
+    stretches = [_stretch(one, zone) for one in clock.intervals[:INTERVALS_MAX]]
+    if len(clock.intervals) > INTERVALS_MAX:
+        stretches.append("...")
+    why = f": {', '.join(stretches)}" if stretches else ""
+    allowed = duration(clock.allowed_seconds)
+    return f"{clock_word(clock.kind)} due {due:%a %H:%M}, {allowed} of business time{why}"
+
+
+def _stretch(interval: handoff.Interval, zone: tzinfo) -> str:
+    starts = moment(interval.starts_at).astimezone(zone)
+    ends = moment(interval.ends_at).astimezone(zone)
+    # An end at midnight is the end of the day that it closes.
+    last = "24:00" if ends - starts > timedelta(0) and f"{ends:%H:%M}" == "00:00" else ""
+    return f"{starts:%a %H:%M}-{last or f'{ends:%H:%M}'}"
+
+
+def _owner(event: handoff.ClockWarned | handoff.ClockBreached) -> str:
+    return event.owner.name if event.HasField("owner") else "nobody yet"
+
+
+def _version(event: Any) -> str:  # noqa: ANN401 (every event with a version)
+    return f", by agreement version {event.agreement_version}"
+
+
+def _note(note: str) -> str:
+    return f' ("{" ".join(note.split())}")' if note else ""
+
+
+def _value(event: outcome.DealOpened | outcome.DealWon | outcome.DealLost) -> str:
+    return f", {money({event.currency: event.value_cents})}" if event.value_cents else ""
+
+
+def _day(stamp: Any, zone: tzinfo) -> str:  # noqa: ANN401 (protobuf's timestamp)
+    local: datetime = moment(stamp).astimezone(zone)
+    return f"{local.day} {local:%B %Y}"
+
+
+def _has(event: Message, name: str) -> bool:
+    return event.HasField(name)
+
+
+def _word(names: Sequence[tuple[str, int]], number: int, prefix: str) -> str:
+    found = {value: name for name, value in names}.get(number, str(number))
+    return found.removeprefix(prefix).lower().replace("_", " ")
+
+
+_TELL: Mapping[type[Message], Callable[[Any, tzinfo], list[str]]] = {
+    lead.LeadCaptured: _captured,
+    lead.ActivityRecorded: _did,
+    lead.LeadsMerged: _merged,
+    lead.LeadErased: _erased,
+    qualification.LeadScored: _scored,
+    qualification.LeadQualified: _qualified,
+    qualification.LeadDisqualified: _disqualified,
+    handoff.HandoffRouted: _routed,
+    handoff.HandoffReassigned: _reassigned,
+    handoff.HandoffAccepted: _accepted,
+    handoff.HandoffRejected: _rejected,
+    handoff.ContactAttempted: _attempted,
+    handoff.ClockWarned: _warned,
+    handoff.ClockBreached: _breached,
+    handoff.ClockMet: _met,
+    handoff.HandoffEscalated: _escalated,
+    handoff.HandoffRecycled: _recycled,
+    handoff.HandoffConverted: _converted,
+    handoff.HandoffWithdrawn: _withdrawn,
+    outcome.DealOpened: _opened,
+    outcome.DealWon: _won,
+    outcome.DealLost: _lost,
+    outcome.LeadReturned: _returned,
+    outcome.FeedbackGiven: _said,
+}
