@@ -42,6 +42,12 @@ async def emit(database, *keys: str) -> None:
         await promise(work, [Promise(LeadErased(lead_id=key)) for key in keys])
 
 
+async def emit_nothing(database) -> None:
+    """Let a transaction get its number and end, as other work of a service does."""
+    async with database.transaction() as work:
+        await work.connection.execute(text("SELECT pg_current_xact_id()"))
+
+
 async def test_events_leave_in_the_order_they_were_promised(
     make_database, transport, sink, clock
 ):
@@ -89,6 +95,23 @@ async def test_the_low_water_mark_rises_and_new_rows_are_still_read(
 
     assert sink.keys == [f"k{n}" for n in range(50)]
     assert relay._low > 40
+    await relay.close()
+
+
+async def test_the_first_event_of_an_outbox_is_read_however_long_the_relay_waited_for_it(
+    make_database, transport, sink, clock
+):
+    database = make_database("kit")
+    relay = Relay(database, transport, service="kit")
+    for _ in range(5):
+        await relay.run_once(clock.now())
+        clock.advance_to(clock.now() + relay.idle * 5)
+        await emit_nothing(database)
+
+    await emit(database, "first")
+    await relay.run_once(clock.now())
+
+    assert sink.keys == ["first"]
     await relay.close()
 
 
