@@ -14,7 +14,7 @@ from services.scoring.rules import Activity, Standing, Tally
 from services.scoring.tables import METADATA as METADATA  # noqa: PLC0414 (a room shows its tables here)
 from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
 
-_COLUMNS = """
+COLUMNS = """
     CAST(lead_id AS text), revision, lead, touch, standing, scored_version, tier, fit,
     engagement, activity_count, received_at, cycle, cycle_count, stage,
     CAST(qualification_id AS text), opened_at, closed_at, not_before, CAST(merged_into AS text)
@@ -31,7 +31,7 @@ ON CONFLICT (name, version) DO NOTHING
 
 # Every writer locks in the order of ids, so that two batches wait and never deadlock.
 _LOCK_LEADS = text(f"""
-SELECT {_COLUMNS} FROM leads WHERE lead_id = ANY(CAST(:ids AS uuid[]))
+SELECT {COLUMNS} FROM leads WHERE lead_id = ANY(CAST(:ids AS uuid[]))
 ORDER BY lead_id FOR UPDATE
 """)  # noqa: S608 (a constant of this module)
 
@@ -72,10 +72,6 @@ RETURNING CAST(lead_id AS text), activity_id
 _LOAD_ACTIVITIES = text("""
 SELECT CAST(lead_id AS text), activity_id, body FROM activities
 WHERE lead_id = ANY(CAST(:ids AS uuid[]))
-""")
-_FIND_ACTIVITIES = text("""
-SELECT CAST(lead_id AS text), activity_id, body FROM activities
-WHERE lead_id = CAST(:lead_id AS uuid) AND activity_id = ANY(CAST(:activity_ids AS text[]))
 """)
 _MOVE_ACTIVITIES = text("""
 WITH moved AS (
@@ -131,22 +127,6 @@ SELECT CAST(lead_id AS text), activity_count FROM leads
 WHERE scored_version < :version AND merged_into IS NULL
 ORDER BY scored_version, lead_id LIMIT :limit
 """)
-_FIND_LEAD = text(f"SELECT {_COLUMNS} FROM leads WHERE lead_id = CAST(:id AS uuid)")  # noqa: S608 (a constant of this module)
-_LIST_LEADS = text(f"""
-SELECT {_COLUMNS} FROM leads
-WHERE lead_id > CAST(:after AS uuid) AND merged_into IS NULL
-ORDER BY lead_id LIMIT :limit
-""")  # noqa: S608 (a constant of this module)
-_LIST_LEADS_OF_TIER = text(f"""
-SELECT {_COLUMNS} FROM leads
-WHERE tier = :tier AND lead_id > CAST(:after AS uuid) AND merged_into IS NULL
-ORDER BY lead_id LIMIT :limit
-""")  # noqa: S608 (a constant of this module)
-_LIST_CYCLES = text("""
-SELECT CAST(qualification_id AS text), CAST(lead_id AS text), cycle, tier, agreement_version,
-    score, trigger, opened_at, stage, closed_at, not_before, reason
-FROM cycles WHERE lead_id = CAST(:id AS uuid) ORDER BY opened_at, cycle
-""")
 
 
 async def agreement_in_force(connection: AsyncConnection) -> bytes | None:
@@ -174,7 +154,7 @@ async def lock_leads(
 ) -> dict[str, LeadState]:
     """Lock the leads that are stored, by id; the others are left out."""
     rows = await connection.execute(_LOCK_LEADS, {"ids": sorted(lead_ids)})
-    return {row[0]: _to_state(tuple(row)) for row in rows}
+    return {row[0]: to_state(tuple(row)) for row in rows}
 
 
 async def save_leads(connection: AsyncConnection, states: Sequence[LeadState]) -> None:
@@ -208,16 +188,6 @@ async def add_activities(
 async def load_activities(connection: AsyncConnection, lead_ids: Sequence[str]) -> list[Stored]:
     """Return all activities of these leads, in no order."""
     rows = await connection.execute(_LOAD_ACTIVITIES, {"ids": list(lead_ids)})
-    return [Stored(*row) for row in rows]
-
-
-async def find_activities(
-    connection: AsyncConnection, lead_id: str, activity_ids: Sequence[str]
-) -> list[Stored]:
-    """Return these activities of a lead, in no order."""
-    rows = await connection.execute(
-        _FIND_ACTIVITIES, {"lead_id": lead_id, "activity_ids": list(activity_ids)}
-    )
     return [Stored(*row) for row in rows]
 
 
@@ -280,35 +250,8 @@ async def find_stale(
     return [(row[0], row[1]) for row in rows]
 
 
-async def find_lead(connection: AsyncConnection, lead_id: str) -> LeadState | None:
-    """Return a lead, or the one that it was merged into; None when it is not known."""
-    row = (await connection.execute(_FIND_LEAD, {"id": lead_id})).one_or_none()
-    if row is None:
-        return None
-    state = _to_state(tuple(row))
-    return await find_lead(connection, state.merged_into) if state.merged_into else state
-
-
-async def list_leads(
-    connection: AsyncConnection, *, tier: str | None, after: str, limit: int
-) -> list[LeadState]:
-    """Return up to `limit` leads with an id after `after`, of one tier or (None) of all."""
-    parameters: dict[str, object] = {"after": after, "limit": limit}
-    if tier is None:
-        rows = await connection.execute(_LIST_LEADS, parameters)
-    else:
-        rows = await connection.execute(_LIST_LEADS_OF_TIER, {**parameters, "tier": tier})
-    return [_to_state(tuple(row)) for row in rows]
-
-
-async def list_cycles(connection: AsyncConnection, lead_id: str) -> list[CycleRecord]:
-    """Return the cycles of a lead, the oldest first."""
-    rows = await connection.execute(_LIST_CYCLES, {"id": lead_id})
-    return [CycleRecord(*row) for row in rows]
-
-
-def _to_state(row: tuple[Any, ...]) -> LeadState:
-    """Read a row in the order of _COLUMNS."""
+def to_state(row: tuple[Any, ...]) -> LeadState:
+    """Read a row in the order of COLUMNS."""
     lead_id, revision, lead, touch, standing, *scored = row
     version, tier, fit, engagement, activity_count, received_at, *rest = scored
     number, count, stage, qualification_id, opened_at, closed_at, not_before, merged = rest

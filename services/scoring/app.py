@@ -1,0 +1,38 @@
+"""Puts scoring together: the API, the handlers, cool-downs and the rescoring of all leads."""
+
+from leadloop.clock import Clock
+from leadloop.database import Database
+from leadloop.ids import Ids
+from leadloop.service import Service
+from leadloop.settings import room_folder
+from leadloop.timers import TimerLoop
+from leadloop.web import Doors, create_app
+from services.scoring.api import router
+from services.scoring.handlers import HANDLERS, lock_subjects, on_cool_downs_ended
+from services.scoring.rescore import RescoreLoop
+from services.scoring.settings import Settings
+
+NAME = "scoring"
+PATHS = ("/v1/scores",)
+
+
+def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
+    """Make the service."""
+    database = Database(settings.database_url, NAME, clock=clock, ids=ids)
+    api = create_app(
+        service=NAME,
+        title="Leadloop scoring",
+        database=database,
+        doors=Doors(settings.tokens(), settings.body_bytes_max),
+    )
+    api.include_router(router)
+    timers = TimerLoop(database, lock=lock_subjects, fire=on_cool_downs_ended, service=NAME)
+    return Service(
+        name=NAME,
+        database=database,
+        migrations=room_folder(__file__),
+        api=api,
+        paths=PATHS,
+        handlers=HANDLERS,
+        loops=(timers, RescoreLoop(database)),
+    )

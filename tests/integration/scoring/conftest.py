@@ -1,0 +1,67 @@
+"""A scoring schema of the test's own, and the events that it takes and makes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from leadloop.clock import VirtualClock
+from leadloop.database import Database
+from leadloop.events import Envelope, decode, key_of, route_of
+from leadloop.ids import Ids
+from services.scoring.handlers import HANDLERS
+
+Handle = Callable[..., Awaitable[None]]
+Published = Callable[[], Awaitable[list[Message]]]
+
+
+@pytest.fixture
+def database(make_database: Callable[[str], Database]) -> Database:
+    return make_database("scoring")
+
+
+@pytest.fixture
+def handle(database: Database, clock: VirtualClock, ids: Ids) -> Handle:
+    """Handle events of one type as one batch."""
+
+    async def handle_batch(*events: Message) -> None:
+        async with database.transaction() as work:
+            await HANDLERS[type(events[0])](work, envelopes(events, clock, ids))
+
+    return handle_batch
+
+
+@pytest.fixture
+def published(database: Database) -> Published:
+    """Return what was promised since the last look, in order."""
+    seen = [0]
+
+    async def new_events() -> list[Message]:
+        async with database.transaction() as work:
+            rows = await work.connection.execute(
+                text("SELECT id, type, value FROM outbox WHERE id > :seen ORDER BY id"),
+                {"seen": seen[0]},
+            )
+            found = rows.all()
+        seen[0] = max([seen[0], *(row.id for row in found)])
+        return [decode(row.type, row.value) for row in found]
+
+    return new_events
+
+
+def envelopes(events: Sequence[Message], clock: VirtualClock, ids: Ids) -> list[Envelope[Any]]:
+    now = clock.now()
+    return [
+        Envelope(
+            ids.new(now),
+            route_of(type(event)).topic,
+            key_of(event),
+            route_of(type(event)).type_name,
+            now,
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            event,
+        )
+        for event in events
+    ]
