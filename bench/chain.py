@@ -1,0 +1,194 @@
+"""Four stages in a row as four processes: fed at one end, counted at the other."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from google.protobuf.message import Message
+
+from bench import assembled, bare, report
+from bench.cores import Meter, Share
+from bench.leads import email_of, lead_of
+from deploy.child import Child
+from deploy.stack import PARTITIONS
+from leadloop.clock import SystemClock
+from leadloop.events import encode, route_of, timestamp
+from leadloop.ids import Ids
+from leadloop.records import Headers, Promised, Record, to_record
+from leadloop.v1.lead_pb2 import LeadCaptured
+
+STAGES: Final = (1, 2, 3, 4)
+WARM_UP: Final = 200
+# Without anything new for so long something is broken.
+SILENCE_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One way to build four stages.
+
+    Attributes:
+        name: For people.
+        module: Runs a stage: `python -m module STAGE`.
+        topic: Names the topic that a stage reads; the fifth one is the end.
+        record: Makes what the first stage reads about a lead of this number.
+    """
+
+    name: str
+    module: str
+    topic: Callable[[int], str]
+    record: Callable[[int], Record]
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Leads a second, and what each process took for it."""
+
+    leads_per_second: float
+    shares: Sequence[Share]
+
+
+def _bare_record(number: int) -> Record:
+    """Return a capture as the kit's relay publishes it."""
+    now, ids = SystemClock().now(), Ids()
+    lead_id = ids.new(now)
+    event = LeadCaptured(
+        lead_id=lead_id, capture_id=ids.new(now), source="bench", lead=lead_of(number),
+        is_new=True, occurred_at=timestamp(now), received_at=timestamp(now),
+    )  # fmt: skip
+    return _promised(event, lead_id, ids.new(now))
+
+
+def _promised(event: Message, key: str, event_id: str) -> Record:
+    route = route_of(type(event))
+    row = Promised(
+        0, event_id, route.topic, key, route.type_name, SystemClock().now(), "", encode(event)
+    )
+    return to_record(row, "bench")
+
+
+def _assembled_record(number: int) -> Record:
+    """Return a capture as JSON."""
+    now = SystemClock().now()
+    lead = lead_of(number)
+    captured = assembled.Captured(
+        lead_id=Ids().new(now), email=email_of(number), first_name=lead.first_name,
+        last_name=lead.last_name, company=lead.company, job_title=lead.job_title,
+        country=lead.country, received_at=now,
+    )  # fmt: skip
+    headers: Headers = (("content-type", b"application/json"),)
+    return Record("", captured.lead_id, captured.model_dump_json().encode(), headers)
+
+
+BARE: Final = Chain(
+    "the bare chain",
+    "bench.bare",
+    lambda stage: bare.prefix_of(stage) + bare.TOPIC,
+    _bare_record,
+)
+ASSEMBLED: Final = Chain(
+    "what most teams assemble", "bench.assembled", assembled.topic_of, _assembled_record
+)
+
+
+async def create_topics(bootstrap: str, chain: Chain) -> None:
+    """Create a chain's five topics."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        names = [chain.topic(stage) for stage in (*STAGES, len(STAGES) + 1)]
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
+    finally:
+        await admin.close()
+
+
+@contextmanager
+def stages_of(chain: Chain, url: str, kafka: str, folder: Path) -> Iterator[Sequence[Child]]:
+    """Run the four processes of a chain."""
+    children = [
+        Child(
+            [sys.executable, "-m", chain.module, str(stage), "--url", url, "--kafka", kafka],
+            log=folder / f"{chain.module}-{stage}.log",
+        )
+        for stage in STAGES
+    ]
+    try:
+        for child in children:
+            child.start()
+        yield children
+    finally:
+        for child in children:
+            child.stop()
+
+
+async def leads_per_second(chain: Chain, kafka: str, leads: int) -> float:
+    """Feed a running chain; return its throughput, from first event in to last one out."""
+    end = AIOKafkaConsumer(
+        chain.topic(len(STAGES) + 1), bootstrap_servers=kafka, auto_offset_reset="earliest"
+    )
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5)
+    await end.start()
+    await producer.start()
+    try:
+        await _pass(chain, producer, end, range(WARM_UP))
+        return leads / await _pass(chain, producer, end, range(WARM_UP, WARM_UP + leads))
+    finally:
+        await producer.stop()
+        await end.stop()
+
+
+async def _pass(
+    chain: Chain, producer: AIOKafkaProducer, end: AIOKafkaConsumer, numbers: range
+) -> float:
+    """Feed these leads and wait until all have come out; return the seconds that it took."""
+    records = [chain.record(number) for number in numbers]
+    waiting = {record.key for record in records}
+    began = time.monotonic()
+    feeding = asyncio.create_task(_feed(producer, chain.topic(1), records))
+    with report.Steps(chain.name, len(records)) as steps:
+        while waiting:
+            found = await end.getmany(timeout_ms=SILENCE_SECONDS * 1000)
+            if not found:
+                raise TimeoutError(
+                    f"{chain.name}: {len(waiting)} of {len(records)} leads never came out"
+                )
+            waiting -= {record.key.decode() for batch in found.values() for record in batch}
+            steps.show(len(records) - len(waiting))
+    seconds = time.monotonic() - began
+    await feeding
+    return seconds
+
+
+async def _feed(producer: AIOKafkaProducer, topic: str, records: Sequence[Record]) -> None:
+    """Publish to the first stage as fast as the broker takes it."""
+    for record in records:
+        await producer.send(
+            topic, record.value, record.key.encode(), headers=list(record.headers)
+        )
+    await producer.flush()
+
+
+def measure(chain: Chain, url: str, kafka: str, folder: Path, leads: int) -> Throughput:
+    """Build a chain on a database and a broker, and measure it.
+
+    Args:
+        chain: How it is built.
+        url: The database.
+        kafka: The broker.
+        folder: Keeps the processes' logs.
+        leads: How many go through it, after a few that warm it up.
+    """
+    asyncio.run(create_topics(kafka, chain))
+    with stages_of(chain, url, kafka, folder) as children:
+        meter = Meter(
+            {f"stage {n}": child.pid for n, child in zip(STAGES, children, strict=True)}
+        )
+        per_second = asyncio.run(leads_per_second(chain, kafka, leads))
+        return Throughput(per_second, meter.shares())

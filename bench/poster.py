@@ -1,0 +1,205 @@
+"""A sender of webhooks as a process of its own: signed beforehand, posted over few connections.
+
+It writes a line for each lead that was taken: its number, when the 2xx came in nanoseconds of
+the machine's monotonic clock, and the attempts it took. The first line says when it began.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Annotated, Final
+
+import httptools
+import typer
+import uvloop
+
+from bench import report
+from bench.leads import request_of
+from leadloop.clock import SystemClock
+
+AGAIN_AFTER_SECONDS: Final = 0.5
+ANSWER_WITHIN_SECONDS: Final = 30
+FLUSH_EVERY: Final = 100
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A lead that the loop answered for with a 2xx.
+
+    Attributes:
+        number: The lead.
+        taken_ns: When the answer came.
+        attempts: How often it was posted.
+    """
+
+    number: int
+    taken_ns: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What a poster wrote down.
+
+    Attributes:
+        began_ns: When the first lead was posted.
+        taken: The leads that were taken.
+    """
+
+    began_ns: int
+    taken: tuple[Taken, ...]
+
+
+def read_posted(path: Path) -> Posted:
+    """Read what a poster wrote, up to now."""
+    # The last line may be half written.
+    lines = path.read_text().rpartition("\n")[0].splitlines() if path.exists() else []
+    taken = tuple(Taken(*map(int, line.split())) for line in lines[1:])
+    return Posted(int(lines[0]) if lines else 0, taken)
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection that carries one request at a time."""
+
+    def __init__(self) -> None:
+        """Wait for the connection to be made."""
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[int] | None = None
+
+    async def post(self, request: bytes) -> int:
+        """Send a request; return the status of its answer.
+
+        Raises:
+            ConnectionError: The connection ended first.
+        """
+        if self._transport is None:
+            raise ConnectionResetError
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+            return await self._answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(self._parser.get_status_code())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Called by asyncio."""
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError())
+
+
+class Poster:
+    """Posts leads over a number of connections until each is taken."""
+
+    def __init__(self, port: int, out: IO[str]) -> None:
+        """Post to 127.0.0.1; write down what is taken."""
+        self._port = port
+        self._out = out
+        self._due: asyncio.Queue[int] = asyncio.Queue()
+        self._requests: dict[int, bytes] = {}
+        self._taken = 0
+
+    async def run(self, numbers: Iterable[int], connections: int, rate: float) -> None:
+        """Post `rate` leads a second whatever the answers take, or at full speed if 0."""
+        now = SystemClock().now()
+        self._requests = {number: request_of(number, now) for number in numbers}
+        self._note(f"{time.monotonic_ns()}")
+        workers = [asyncio.create_task(self._work()) for _ in range(connections)]
+        await self._schedule(rate)
+        await self._due.join()
+        for worker in workers:
+            worker.cancel()
+        self._out.flush()
+
+    async def _schedule(self, rate: float) -> None:
+        """Make each lead due at its time."""
+        began = time.monotonic()
+        for position, number in enumerate(self._requests):
+            ahead = began + position / rate - time.monotonic() if rate else 0
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+            self._due.put_nowait(number)
+
+    async def _work(self) -> None:
+        """Post one due lead after the other."""
+        connection: Connection | None = None
+        while True:
+            number = await self._due.get()
+            attempts = 1
+            while not await self._is_taken(connection, number):
+                if connection is not None:
+                    connection.close()
+                    await asyncio.sleep(AGAIN_AFTER_SECONDS)
+                    attempts += 1
+                connection = await self._connect()
+            self._note(f"{number} {time.monotonic_ns()} {attempts}")
+            self._due.task_done()
+
+    async def _is_taken(self, connection: Connection | None, number: int) -> bool:
+        """Post once; say whether the answer was a 2xx."""
+        if connection is None:
+            return False
+        try:
+            status = await connection.post(self._requests[number])
+        except (OSError, TimeoutError, httptools.HttpParserError):
+            return False
+        return 200 <= status < 300
+
+    async def _connect(self) -> Connection:
+        """Connect, as often as it takes."""
+        while True:
+            with suppress(OSError):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    Connection, "127.0.0.1", self._port
+                )
+                return connection
+            await asyncio.sleep(AGAIN_AFTER_SECONDS)
+
+    def _note(self, line: str) -> None:
+        self._out.write(line + "\n")
+        self._taken += 1
+        if self._taken % FLUSH_EVERY == 0:
+            self._out.flush()
+
+
+app = report.command_line()
+
+
+@app.command()
+def main(
+    port: Annotated[int, typer.Option(help="Where intake listens on 127.0.0.1.")],
+    out: Annotated[Path, typer.Option(help="Where to write what was taken.")],
+    first: Annotated[int, typer.Option(help="The first lead's number.")] = 0,
+    count: Annotated[int, typer.Option(help="How many leads.")] = 1_000,
+    connections: Annotated[int, typer.Option(help="How many posts at once.")] = 64,
+    rate: Annotated[float, typer.Option(help="Leads a second; 0 for as many as go.")] = 0,
+) -> None:
+    """Post leads to intake until each has got a 2xx."""
+    with out.open("w") as file:
+        poster = Poster(port, file)
+        uvloop.run(poster.run(range(first, first + count), connections, rate))
+
+
+if __name__ == "__main__":
+    app()
