@@ -1,0 +1,108 @@
+"""Bad input: its status, the field it names, and that intake goes on."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.intake_builders import (
+    NOON,
+    Posted,
+    a_form,
+    a_workflow_contact,
+    by_hubspot,
+    by_mautic,
+    by_site,
+    by_standard,
+    call,
+    post,
+)
+from tests.intake_promises import count, promised
+
+LONG_AGO = NOON - timedelta(minutes=6)
+
+
+def signed(body: bytes, **headers: str) -> Posted:
+    posted = by_site(body)
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Posted("site", body, {**posted.headers, **more})
+
+
+def unsigned(posted: Posted) -> Posted:
+    return Posted(posted.source, posted.body, {"content-type": "application/json"})
+
+
+REFUSED = {
+    "an unknown source": (Posted("nobody", b"{}", {}), 404, None),
+    "no source": (Posted("", b"{}", {}), 404, None),
+    "a missing signature": (unsigned(by_site({})), 401, "header x-signature-256"),
+    "a wrong signature": (by_site({}, secret="x"), 401, "header x-signature-256"),
+    "hubspot's missing signature": (
+        unsigned(by_hubspot([])),
+        401,
+        "header x-hubspot-signature-v3",
+    ),
+    "hubspot's old time": (
+        by_hubspot([], at=LONG_AGO),
+        401,
+        "header x-hubspot-request-timestamp",
+    ),
+    "an old time": (by_standard({}, at=LONG_AGO), 401, "header webhook-timestamp"),
+    "mautic's wrong signature": (by_mautic({}, secret="x"), 401, "header webhook-signature"),
+    "a body too large": (signed(b'{"a": "' + b"x" * 5000 + b'"}'), 413, None),
+    "a body said to be too large": (signed(b"{}", content_length="99999999999999"), 413, None),
+    "broken json": (signed(b'{"person": '), 400, None),
+    "no body": (signed(b""), 400, None),
+    "text that is no utf-8": (signed(b'{"person": "\xff"}'), 400, None),
+    "json 1,000 times deeper": (Posted("open", b"[" * 100_000 + b"]" * 100_000, {}), 400, None),
+    "a packed body": (signed(b"{}", content_encoding="gzip"), 415, "header content-encoding"),
+    "a form": (
+        signed(b"a=1", content_type="application/x-www-form-urlencoded"),
+        415,
+        "header content-type",
+    ),
+    "a number": (by_site(5), 422, ""),
+    "mautic's body of another form": (by_mautic([]), 422, ""),
+    "hubspot's body of another form": (by_hubspot({"hello": 1}), 422, ""),
+    "an address of another type": (by_site({"person": {"email": 5}}), 422, "/person/email"),
+    "an address that is none": (by_site({"person": {"email": "x"}}), 422, "/person/email"),
+    "no address": (by_site({"person": {}}), 422, "/person/email"),
+    "a name of another type": (by_site(a_form(company=["Acme"])), 422, "/company"),
+    "a time that is none": (by_site(a_form(at="soon")), 422, "/at"),
+    "a standard message without its data": (by_standard({}), 422, "/data/email"),
+}
+
+
+@pytest.mark.parametrize(("posted", "status", "pointer"), REFUSED.values(), ids=REFUSED.keys())
+async def test_bad_input_is_refused_and_the_service_goes_on(intake, posted, status, pointer):
+    answer = await post(intake.app, posted)
+
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["status"] == status
+    if pointer is not None:
+        (error,) = answer.json["errors"]
+        assert error["pointer"] == pointer
+        assert error["expected"]
+        assert error["found"]
+    assert await count(intake.database, "captures") == 0
+    assert (await post(intake.app, by_site(a_form()))).status == 202
+
+
+async def test_another_method_is_told_the_right_one(intake):
+    answer = await call(intake.app, "GET", "/hooks/site")
+
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_a_refusal_never_repeats_what_was_sent(intake):
+    answer = await post(intake.app, by_site({"person": {"email": "very-secret-person"}}))
+
+    assert answer.status == 422
+    assert b"very-secret" not in answer.body
+
+
+async def test_an_unusable_contact_of_hubspot_is_kept_aside(intake):
+    answer = await post(intake.app, by_hubspot(a_workflow_contact(email="nobody")))
+
+    assert (answer.status, answer.json["parked"]) == (202, 1)
+    assert await promised(intake.database) == []
