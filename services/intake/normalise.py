@@ -81,14 +81,18 @@ def normal_lead(lead: Lead, email: str) -> Lead:
 
 
 def normal_phone(text: str, country: str) -> str:
-    """Return a number in E.164, empty when it is not valid in `country` or internationally."""
-    if _is_valid_e164(text):
+    """Return a number in E.164, empty when no number of `country` or the world is like it.
+
+    Its length must be right. Whether its range is given out is not asked: that takes ten times
+    as long, and a list of ranges is always a little older than the numbers of real people.
+    """
+    if _is_possible_e164(text):
         return text
     try:
         number = phonenumbers.parse(text, country or None)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_valid_number(number):
+    if not _is_possible(number):
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -100,19 +104,26 @@ def _is_plain_email(text: str) -> bool:
     return not text.endswith(_SPECIAL_USE)
 
 
-def _is_valid_e164(text: str) -> bool:
+def _is_possible_e164(text: str) -> bool:
     """Say whether a number is in E.164 already, without the cost of taking it apart."""
     if _E164.fullmatch(text) is None:
         return False
     for length in range(1, _CALLING_CODE_DIGITS_MAX + 1):
         code, national = int(text[1 : 1 + length]), text[1 + length :]
-        # A leading zero may be a trunk prefix that does not belong here: look closer.
         if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            # A leading zero may be a trunk prefix that does not belong here: look closer.
             if not national or national[0] == "0":
                 return False
-            number = phonenumbers.PhoneNumber(country_code=code, national_number=int(national))
-            return phonenumbers.is_valid_number(number)
+            return _is_possible(
+                phonenumbers.PhoneNumber(country_code=code, national_number=int(national))
+            )
     return False
+
+
+def _is_possible(number: phonenumbers.PhoneNumber) -> bool:
+    """Say whether a number can be dialled from abroad, by its length."""
+    reason = phonenumbers.is_possible_number_with_reason(number)
+    return reason == phonenumbers.ValidationResult.IS_POSSIBLE
 
 
 def _bounded(lead: Lead) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """From a request to what is kept of it: one arrival a message; and back, to read it again."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 from leadloop.errors import FieldError, Problem, Rejected, Unauthorized
 from leadloop.ids import Ids
@@ -11,9 +10,6 @@ from services.intake.senders.sender import digest_of, read
 from services.intake.sources import Source
 from services.intake.store import Kept
 
-# The bits that say version and variant, and what they are in a UUID of version 8.
-_UUID_FIXED = 0xF << 76 | 0b11 << 62
-_UUID_8 = 0x8 << 76 | 0b10 << 62
 _GONE = FieldError("", "a message where one was before", "nothing")
 
 
@@ -70,8 +66,12 @@ def _arrivals(
 
 def _recurrence(source: str, dedupe_key: str) -> str:
     """Return the same UUID for the same message of a source (RFC 9562, version 8)."""
-    digest = int(digest_of((source, dedupe_key)), 16)
-    return str(UUID(int=digest & ~_UUID_FIXED | _UUID_8))
+    digest = digest_of((source, dedupe_key))
+    version, variant = "8", "a"
+    return (
+        f"{digest[:8]}-{digest[8:12]}-{version}{digest[13:16]}"
+        f"-{variant}{digest[17:20]}-{digest[20:]}"
+    )
 
 
 def _item_again(sources: Mapping[str, Source], kept: Kept) -> Item:

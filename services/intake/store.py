@@ -1,7 +1,7 @@
 """All SQL of intake: captures, leads, identities; one statement a table and batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -323,9 +323,23 @@ def _outcome_columns(outcomes: Sequence[Outcome]) -> dict[str, object]:
         "lead_ids": [o.lead_id for o in outcomes],
         "occurred_at": [o.occurred_at for o in outcomes],
         "activity_kinds": [o.activity_kind for o in outcomes],
-        "touches": [_json(asdict(o.touch)) if o.touch else None for o in outcomes],
+        "touches": [_touch(o.touch) if o.touch else None for o in outcomes],
         "errors": [_json(o.error._asdict()) if o.error else None for o in outcomes],
     }
+
+
+def _touch(touch: Touch) -> str:
+    # Written out: dataclasses.asdict takes 40 us, this takes 1.
+    return _json(
+        {
+            "source": touch.source,
+            "medium": touch.medium,
+            "campaign": touch.campaign,
+            "content": touch.content,
+            "term": touch.term,
+            "referrer": touch.referrer,
+        }
+    )
 
 
 def _identity_columns(identities: Sequence[Identity]) -> dict[str, object]:

@@ -54,11 +54,13 @@ class Finder:
         name: Where it stands in the mapping, such as touch.source.
         path: The keys, when the expression is no more than a path.
         search: JMESPath's own search for every other expression.
+        place: JSON Pointer of the path; empty for every other expression.
     """
 
     name: str
     path: tuple[str, ...]
     search: Callable[[object], object]
+    place: str
 
     def find(self, item: object) -> object:
         """Return what the expression finds, None for nothing."""
@@ -73,7 +75,7 @@ class Finder:
 
     def pointer(self, at: str) -> str:
         """Return where the value stands in the body, or else the mapping's name for it."""
-        return at + pointer_to(*self.path) if self.path else f"mapping {self.name}"
+        return at + self.place if self.place else f"mapping {self.name}"
 
 
 def compile_finder(name: str, expression: str) -> Finder:
@@ -86,7 +88,8 @@ def compile_finder(name: str, expression: str) -> Finder:
         compiled = jmespath.compile(expression)
     except JMESPathError as error:
         raise ValueError(f"expected a JMESPath expression, found {expression!r}") from error
-    return Finder(name, _path_of(compiled.parsed) or (), compiled.search)
+    path = _path_of(compiled.parsed) or ()
+    return Finder(name, path, compiled.search, pointer_to(*path))
 
 
 def _path_of(node: dict[str, object]) -> tuple[str, ...] | None:
