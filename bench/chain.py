@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,23 @@ class Chain:
     module: str
     topic: Callable[[int], str]
     record: Callable[[int], Record]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a chain stands on.
+
+    Attributes:
+        url: The database.
+        kafka: The broker.
+        folder: Keeps the processes' logs.
+        ground: The process ids of database and broker, by name.
+    """
+
+    url: str
+    kafka: str
+    folder: Path
+    ground: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -110,12 +127,13 @@ async def create_topics(bootstrap: str, chain: Chain) -> None:
 
 
 @contextmanager
-def stages_of(chain: Chain, url: str, kafka: str, folder: Path) -> Iterator[Sequence[Child]]:
+def stages_of(chain: Chain, place: Place) -> Iterator[Sequence[Child]]:
     """Run the four processes of a chain."""
+    where = ("--url", place.url, "--kafka", place.kafka)
     children = [
         Child(
-            [sys.executable, "-m", chain.module, str(stage), "--url", url, "--kafka", kafka],
-            log=folder / f"{chain.module}-{stage}.log",
+            [sys.executable, "-m", chain.module, str(stage), *where],
+            log=place.folder / f"{chain.module}-{stage}.log",
         )
         for stage in STAGES
     ]
@@ -128,17 +146,23 @@ def stages_of(chain: Chain, url: str, kafka: str, folder: Path) -> Iterator[Sequ
             child.stop()
 
 
-async def leads_per_second(chain: Chain, kafka: str, leads: int) -> float:
-    """Feed a running chain; return its throughput, from first event in to last one out."""
+async def _throughput(
+    chain: Chain, place: Place, stages: Mapping[str, int], leads: int
+) -> Throughput:
+    """Feed a running chain; measure from the first event in to the last one out."""
     end = AIOKafkaConsumer(
-        chain.topic(len(STAGES) + 1), bootstrap_servers=kafka, auto_offset_reset="earliest"
+        chain.topic(len(STAGES) + 1),
+        bootstrap_servers=place.kafka,
+        auto_offset_reset="earliest",
     )
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5)
+    producer = AIOKafkaProducer(bootstrap_servers=place.kafka, linger_ms=5)
     await end.start()
     await producer.start()
     try:
         await _pass(chain, producer, end, range(WARM_UP))
-        return leads / await _pass(chain, producer, end, range(WARM_UP, WARM_UP + leads))
+        meter = Meter({**stages, **place.ground})
+        seconds = await _pass(chain, producer, end, range(WARM_UP, WARM_UP + leads))
+        return Throughput(leads / seconds, meter.shares())
     finally:
         await producer.stop()
         await end.stop()
@@ -175,20 +199,9 @@ async def _feed(producer: AIOKafkaProducer, topic: str, records: Sequence[Record
     await producer.flush()
 
 
-def measure(chain: Chain, url: str, kafka: str, folder: Path, leads: int) -> Throughput:
-    """Build a chain on a database and a broker, and measure it.
-
-    Args:
-        chain: How it is built.
-        url: The database.
-        kafka: The broker.
-        folder: Keeps the processes' logs.
-        leads: How many go through it, after a few that warm it up.
-    """
-    asyncio.run(create_topics(kafka, chain))
-    with stages_of(chain, url, kafka, folder) as children:
-        meter = Meter(
-            {f"stage {n}": child.pid for n, child in zip(STAGES, children, strict=True)}
-        )
-        per_second = asyncio.run(leads_per_second(chain, kafka, leads))
-        return Throughput(per_second, meter.shares())
+def measure(chain: Chain, place: Place, leads: int) -> Throughput:
+    """Build a chain and measure it, after some leads that warm it up."""
+    asyncio.run(create_topics(place.kafka, chain))
+    with stages_of(chain, place) as children:
+        stages = {f"stage {n}": child.pid for n, child in zip(STAGES, children, strict=True)}
+        return asyncio.run(_throughput(chain, place, stages, leads))

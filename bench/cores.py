@@ -1,13 +1,10 @@
 """Where the processor's time went, by process."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import psutil  # type: ignore[import-untyped]  # it comes without annotations
-
-HUNDREDTHS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -38,9 +35,9 @@ class Meter:
         return {part: _seconds_of(pid) for part, pid in self._processes.items()}
 
 
-def said(shares: list[Share]) -> str:
-    """Return the shares as one line for people."""
-    return ", ".join(f"{share.part} {share.cores:.{HUNDREDTHS}f}" for share in shares)
+def total(shares: Sequence[Share]) -> float:
+    """Return how many cores all parts kept busy together."""
+    return sum(share.cores for share in shares)
 
 
 def _seconds_of(pid: int) -> float:

@@ -1,0 +1,212 @@
+"""Leads a second and time through the whole loop, beside two other ways to do four stages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bench import chain, cores, ground, report
+from bench.chain import ASSEMBLED, BARE, Chain, Place, Throughput
+from bench.poster import Posted
+from bench.whole import Whole, wait_for
+from leadloop.postgres import DATABASE
+
+WARM_UP: Final = 500
+# Numbers of leads: one range for each phase, so that none is taken for a repetition.
+FIRST_FAST: Final = 1_000_000
+FIRST_STEADY: Final = 2_000_000
+SILENCE_SECONDS: Final = 60.0
+NANOSECONDS_PER_MS: Final = 1e6
+NANOSECONDS_PER_S: Final = 1e9
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much goes through each.
+
+    Attributes:
+        leads: Through the loop, and through the bare chain.
+        assembled_leads: Through the assembled chain, which takes far longer for each.
+        rate: Leads a second while the time through the loop is measured.
+        seconds: How long it is.
+        connections: Of the sender.
+    """
+
+    leads: int = 20_000
+    assembled_leads: int = 2_000
+    rate: int = 200
+    seconds: int = 30
+    connections: int = 64
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of it.
+
+    Attributes:
+        leads: Delivered to the CRM at full speed.
+        leads_per_second: From the first post to the last delivery.
+        bare: The same of the bare chain.
+        assembled: The same of the assembled one.
+        of_bare: The loop's share of the bare chain's throughput.
+        times_assembled: How many times the assembled chain's throughput the loop's is.
+        p50_ms: From a webhook's 2xx to the CRM, in the median, at a constant rate.
+        p99_ms: What 99 of 100 leads do not exceed.
+        rate: Leads a second of that.
+    """
+
+    leads: int
+    leads_per_second: float
+    bare: float
+    assembled: float
+    of_bare: float
+    times_assembled: float
+    p50_ms: float
+    p99_ms: float
+    rate: int
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What the whole loop did.
+
+    Attributes:
+        fast: Its throughput.
+        delivered: How many leads reached the CRM in that phase.
+        ms: Of each lead of the steady phase, from its 2xx to the CRM.
+    """
+
+    fast: Throughput
+    delivered: int
+    ms: Sequence[float]
+
+
+def measure(folder: Path, sizes: Sizes) -> tuple[Passage, Throughput, Throughput]:
+    """Measure the loop, then the two chains on the same broker and database."""
+    with Whole(folder) as whole:
+        _warm_up(whole)
+        fast, delivered = _at_full_speed(whole, sizes)
+        passage = Passage(fast, delivered, _steadily(whole, sizes))
+        for child in whole.stack.services.values():
+            child.stop()
+        return (
+            passage,
+            _beside(whole, BARE, sizes.leads),
+            _beside(whole, ASSEMBLED, sizes.assembled_leads),
+        )
+
+
+def _warm_up(whole: Whole) -> None:
+    """Let every process load its code, fill its caches and plan its statements."""
+    posting = whole.poster("warm-up", "--count", str(WARM_UP))
+    _wait(whole, "leads to warm up", WARM_UP)
+    posting.finish()
+
+
+def _at_full_speed(whole: Whole, sizes: Sizes) -> tuple[Throughput, int]:
+    """Post as fast as intake answers; return the throughput and how many were delivered."""
+    before = whole.delivered()
+    posting = whole.poster(
+        "fast",
+        *("--first", str(FIRST_FAST), "--count", str(sizes.leads)),
+        *("--connections", str(sizes.connections)),
+    )
+    meter = cores.Meter({**whole.processes(), "the sender": posting.child.pid})
+    delivered = _wait(whole, "leads delivered", before + sizes.leads) - before
+    shares = meter.shares()
+    came = [d.came_ns for d in whole.deliveries() if FIRST_FAST <= d.number < FIRST_STEADY]
+    seconds = (max(came) - posting.finish().began_ns) / NANOSECONDS_PER_S
+    return Throughput(delivered / seconds, shares), delivered
+
+
+def _steadily(whole: Whole, sizes: Sizes) -> list[float]:
+    """Post at a constant rate; return each lead's milliseconds from its 2xx to the CRM."""
+    leads, before = sizes.rate * sizes.seconds, whole.delivered()
+    posting = whole.poster(
+        "steady",
+        *("--first", str(FIRST_STEADY), "--count", str(leads)),
+        *("--rate", str(sizes.rate), "--connections", str(sizes.connections)),
+    )
+    _wait(whole, f"leads at {sizes.rate} a second", before + leads)
+    return _milliseconds(whole, posting.finish())
+
+
+def _milliseconds(whole: Whole, posted: Posted) -> list[float]:
+    """Pair each lead's 2xx with its first delivery."""
+    came: dict[int, int] = {}
+    for delivery in whole.deliveries():
+        came.setdefault(delivery.number, delivery.came_ns)
+    # The CRM may have a lead before the sender has read its own answer.
+    return [
+        max(0, came[taken.number] - taken.taken_ns) / NANOSECONDS_PER_MS
+        for taken in posted.taken
+        if taken.number in came
+    ]
+
+
+def _wait(whole: Whole, what: str, total: int) -> int:
+    with report.Steps(what, total) as steps:
+        return wait_for(whole.delivered, total, silence_seconds=SILENCE_SECONDS, steps=steps)
+
+
+def _beside(whole: Whole, other: Chain, leads: int) -> Throughput:
+    report.tell(f"starting {other.name}")
+    postgres, broker = whole.stack.postgres, whole.stack.broker
+    place = Place(postgres.url_of(DATABASE), broker.bootstrap, whole.folder, whole.ground())
+    return chain.measure(other, place, leads)
+
+
+app = report.command_line()
+
+
+@app.command()
+def main(
+    leads: Annotated[int, typer.Option(help="Through the loop and the bare chain.")] = 20_000,
+    assembled_leads: Annotated[
+        int, typer.Option(help="Through the assembled chain, which is slower.")
+    ] = 2_000,
+    rate: Annotated[int, typer.Option(help="Leads a second, for the time through.")] = 200,
+    seconds: Annotated[int, typer.Option(help="How long at that rate.")] = 30,
+    connections: Annotated[int, typer.Option(help="How many posts at once.")] = 64,
+) -> None:
+    """Measure leads a second and the time from webhook to CRM over four processes."""
+    sizes = Sizes(leads, assembled_leads, rate, seconds, connections)
+    with ground.folder_of("loop") as folder:
+        passage, bare, assembled = measure(folder, sizes)
+    _present(sizes, passage, bare, assembled)
+
+
+def _present(sizes: Sizes, passage: Passage, bare: Throughput, assembled: Throughput) -> None:
+    ours = passage.fast.leads_per_second
+    figures = Figures(
+        leads=passage.delivered,
+        leads_per_second=ours,
+        bare=bare.leads_per_second,
+        assembled=assembled.leads_per_second,
+        of_bare=ours / bare.leads_per_second,
+        times_assembled=ours / assembled.leads_per_second,
+        p50_ms=report.quantile(passage.ms, 0.5),
+        p99_ms=report.quantile(passage.ms, 0.99),
+        rate=sizes.rate,
+    )
+    columns = ("", "leads/s", "cores")
+    ways = (("leadloop", passage.fast), (BARE.name, bare), (ASSEMBLED.name, assembled))
+    rows = [(name, way.leads_per_second, cores.total(way.shares)) for name, way in ways]
+    report.table("Webhook to CRM, and two chains of four stages", columns, rows)
+    report.table(
+        f"Webhook's 2xx to the CRM at {sizes.rate} leads a second",
+        ("", "p50", "p99", "max"),
+        [("ms", figures.p50_ms, figures.p99_ms, report.quantile(passage.ms, 1))],
+    )
+    report.table(
+        "Cores kept busy at full speed",
+        ("", "cores"),
+        [(share.part, f"{share.cores:.2f}") for share in passage.fast.shares],
+    )
+    report.last_line(figures)
+
+
+if __name__ == "__main__":
+    app()
