@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, NamedTuple, TypeVar
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from leadloop import protojson
 from leadloop.v1 import (
     agreement_pb2,
     handoff_pb2,
@@ -122,7 +122,7 @@ def decode(type_name: str, value: bytes) -> Message:
 
 def to_json(event: Message) -> dict[str, object]:
     """Return the event as canonical protobuf JSON, fields named as in the contract."""
-    return MessageToDict(event, preserving_proto_field_name=True)
+    return protojson.to_dict(event)
 
 
 def timestamp(moment: datetime) -> Timestamp:
