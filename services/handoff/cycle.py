@@ -75,6 +75,12 @@ class Handoff:
         return self.state in OPEN
 
     @property
+    def seen_by(self) -> frozenset[str]:
+        """Name everyone who has it or had it; when it moves, it moves to somebody else."""
+        owner = {self.owner.id} if self.owner else set()
+        return frozenset(self.past_owners) | owner
+
+    @property
     def next_at(self) -> datetime | None:
         """Tell when one of its clocks needs looking at; None when none does."""
         if not self.is_open:

@@ -96,6 +96,11 @@ class Rotation:
         self._move_back(chosen)
         return Route(chosen, candidates)
 
+    @property
+    def is_anyone_there(self) -> bool:
+        """Tell whether anybody can take a lead now."""
+        return bool(self._line)
+
     def turns(self) -> tuple[Turn, ...]:
         """List what each person got so far, for saving once per batch."""
         return tuple(self._turns.values())

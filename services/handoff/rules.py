@@ -48,6 +48,15 @@ class Misfit:
 Answer = Change | Refusal | Misfit
 
 
+def refusal_of(command: str, handoff: Handoff, actor: str) -> Refusal | None:
+    """Tell why a command does not fit how things stand; None when it does."""
+    if command not in POSSIBLE[handoff.state]:
+        return Refusal(f"can't {command}: {_standing(handoff)}")
+    if _had(handoff, actor):
+        return Refusal(f"can't {command}: it was taken from {actor}; {_standing(handoff)}")
+    return None
+
+
 def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) -> Change:
     """Open a handoff with whoever was chosen; without one, or without terms, it waits.
 
@@ -85,20 +94,30 @@ def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: s
     return changed(queued, facts.Reassigned(handoff.owner, None, why, route.candidates, ()))
 
 
-def take_away(
-    handoff: Handoff, route: Route, terms: Terms, now: datetime, because: str
-) -> Change:
-    """Hand it on after a breach; with nobody left it stays, and a manager is told."""
+def move(change: Change, route: Route, terms: Terms, now: datetime) -> Change:
+    """Answer a change that needs another owner.
+
+    After a refusal it is given away, into the queue if need be. After a breach alone it stays
+    where it is when there is nobody else, and a manager is told.
+    """
+    because = change.needs_owner_because
+    if any(isinstance(fact, facts.Refused) for fact in change.facts):
+        return then(change, lambda known: give(known, route, terms, now, because))
     if route.chosen is None:
-        return escalated(handoff, f"{because}; {route.waits_because}")
-    return give(replace(handoff, reassigned=handoff.reassigned + 1), route, terms, now, because)
+        why = f"{because}; {route.waits_because}"
+        return then(change, lambda known: escalated(known, why))
+    counted = replace(change.handoff, reassigned=change.handoff.reassigned + 1)
+    return then(
+        replace(change, handoff=counted),
+        lambda known: give(known, route, terms, now, because),
+    )
 
 
 def accept(handoff: Handoff, actor: str, terms: Terms, now: datetime) -> Answer:
     """Agree to work the lead."""
     if handoff.state is State.ACCEPTED and handoff.actor == actor:
         return Change(handoff)
-    if refusal := _refusal("accept", handoff, actor):
+    if refusal := refusal_of("accept", handoff, actor):
         return refusal
     return _accepted(settled(handoff, now), actor, terms, now)
 
@@ -118,10 +137,10 @@ def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> An
         return Change(handoff)
     if handoff.is_open and handoff.refused_by == command.actor and _had(handoff, command.actor):
         return Change(handoff)
-    if refusal := _refusal("reject", handoff, command.actor):
+    if refusal := refusal_of("reject", handoff, command.actor):
         return refusal
     if command.reason not in terms.reasons:
-        return _unknown_reason(command.reason, tuple(terms.reasons))
+        return _unknown_reason(tuple(terms.reasons))
     said = facts.Refused(command.actor, command.reason, command.note)
     change = clock_met(also(settled(handoff, now), said), ClockKind.ACCEPT, terms, now)
     if terms.reasons[command.reason] is Consequence.REROUTE:
@@ -147,7 +166,7 @@ def attempt(handoff: Handoff, command: Attempt, terms: Terms, now: datetime) -> 
 
     Each call is an attempt of its own: two calls to a lead are two attempts.
     """
-    if refusal := _refusal("attempt", handoff, command.actor):
+    if refusal := refusal_of("attempt", handoff, command.actor):
         return refusal
     change = settled(handoff, now)
     if handoff.state is State.ASSIGNED:
@@ -173,13 +192,13 @@ def recycle(handoff: Handoff, command: Recycle, terms: Terms, now: datetime) -> 
     """Give an accepted lead back; a reason that only means another person does not fit here."""
     if _repeats(handoff, State.RECYCLED, command.actor, command.reason):
         return Change(handoff)
-    if refusal := _refusal("recycle", handoff, command.actor):
+    if refusal := refusal_of("recycle", handoff, command.actor):
         return refusal
     allowed = terms.codes(Consequence.RETURN, Consequence.DISQUALIFY)
     if command.reason not in allowed:
-        return _unknown_reason(command.reason, allowed)
+        return _unknown_reason(allowed)
     if command.not_before is not None and command.not_before <= now:
-        return Misfit("/not_before", "a moment to come", command.not_before.isoformat())
+        return Misfit("/not_before", "a moment to come", "one that has passed")
     change = also(
         settled(handoff, now),
         facts.Recycled(command.actor, command.reason, command.note, command.not_before),
@@ -193,7 +212,7 @@ def convert(handoff: Handoff, actor: str, deal_id: str, now: datetime) -> Answer
     """Say that an accepted lead became an opportunity."""
     if _repeats(handoff, State.CONVERTED, actor, "") and handoff.deal_id == deal_id:
         return Change(handoff)
-    if refusal := _refusal("convert", handoff, actor):
+    if refusal := refusal_of("convert", handoff, actor):
         return refusal
     change = also(settled(handoff, now), facts.Converted(actor, deal_id))
     change = replace(change, handoff=replace(change.handoff, deal_id=deal_id))
@@ -225,14 +244,6 @@ def tick(handoff: Handoff, terms: Terms, now: datetime) -> Change:
     return then(change, lambda known: escalated(known, why))
 
 
-def _refusal(command: str, handoff: Handoff, actor: str) -> Refusal | None:
-    if command not in POSSIBLE[handoff.state]:
-        return Refusal(f"can't {command}: {_standing(handoff)}")
-    if _had(handoff, actor):
-        return Refusal(f"can't {command}: it was taken from {actor}; {_standing(handoff)}")
-    return None
-
-
 def _had(handoff: Handoff, actor: str) -> bool:
     """Tell whether the actor owned it once and does so no more."""
     return actor in handoff.past_owners
@@ -248,8 +259,8 @@ def _standing(handoff: Handoff) -> str:
     )
 
 
-def _unknown_reason(found: str, allowed: tuple[str, ...]) -> Misfit:
-    return Misfit("/reason", f"one of {', '.join(allowed)}", found)
+def _unknown_reason(allowed: tuple[str, ...]) -> Misfit:
+    return Misfit("/reason", f"one of {', '.join(allowed)}", "another code")
 
 
 def _repeats(handoff: Handoff, state: State, actor: str, reason: str) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.handoff import rules
-from services.handoff.cycle import Change, Handoff, State, then
+from services.handoff.cycle import Change, Handoff, State
 from services.handoff.facts import (
     Accepted,
     AttemptResult,
@@ -63,14 +63,8 @@ class OneHandoff(RuleBasedStateMachine):
         self.story += answer.facts
 
     def moved(self, change: Change) -> Change:
-        held = change.handoff
-        gone = {*held.past_owners, held.owner.id if held.owner else ""}
-        route = self.rotation().route(excluded=frozenset(gone))
-        move = rules.take_away if isinstance(change.facts[-1], Breached) else rules.give
-        return then(
-            change,
-            lambda one: move(one, route, self.terms, self.now, change.needs_owner_because),
-        )
+        route = self.rotation().route(excluded=change.handoff.seen_by)
+        return rules.move(change, route, self.terms, self.now)
 
     @rule(minutes=st.integers(1, 500))
     def time_passes(self, minutes: int) -> None:
@@ -88,7 +82,7 @@ class OneHandoff(RuleBasedStateMachine):
     def people_come_and_go(self, present: set[str]) -> None:
         self.present = present
         if self.handoff.state is State.QUEUED:
-            route = self.rotation().route(excluded=frozenset(self.handoff.past_owners))
+            route = self.rotation().route(excluded=self.handoff.seen_by)
             self.take(rules.give(self.handoff, route, self.terms, self.now, "left the queue"))
 
     @rule(actor=ACTORS)

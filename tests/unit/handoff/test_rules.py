@@ -213,14 +213,14 @@ def test_a_reason_outside_the_agreement_is_refused_with_the_list(reason):
     answer = rules.reject(begun(), Reject("ann", reason), TERMS, NOW)
 
     expected = "one of no_budget, competitor, wrong_territory"
-    assert answer == Misfit("/reason", expected, reason)
+    assert answer == Misfit("/reason", expected, "another code")
 
 
 def test_a_reason_that_reroutes_sends_it_to_somebody_else():
     refused = done(rules.reject(begun(), Reject("ann", "wrong_territory"), TERMS, NOW))
 
     assert refused.needs_owner_because == "refused: wrong_territory"
-    moved = given(refused.handoff, BEN, NOW)
+    moved = rules.move(refused, a_route(BEN), TERMS, NOW)
     assert moved.handoff.state is State.ASSIGNED
     assert moved.handoff.owner == BEN
     assert moved.handoff.past_owners == ("ann",)
@@ -231,18 +231,18 @@ def test_a_reason_that_reroutes_sends_it_to_somebody_else():
 def test_a_rerouted_handoff_waits_when_there_is_nobody_else():
     refused = done(rules.reject(begun(), Reject("ann", "wrong_territory"), TERMS, NOW))
 
-    change = given(refused.handoff, None, NOW)
+    change = rules.move(refused, a_route(None), TERMS, NOW)
 
     assert change.handoff.state is State.QUEUED
     assert change.handoff.next_at is None
-    assert kinds(change) == [Reassigned]
+    assert kinds(change) == [Refused, Met, Reassigned]
     assert the(Reassigned, change).owner is None
 
 
 def test_refusing_twice_does_not_refuse_it_for_the_next_owner():
     command = Reject("ann", "wrong_territory")
     refused = done(rules.reject(begun(), command, TERMS, NOW))
-    with_ben = given(refused.handoff, BEN, NOW).handoff
+    with_ben = rules.move(refused, a_route(BEN), TERMS, NOW).handoff
 
     assert rules.reject(with_ben, command, TERMS, NOW + MINUTE) == Change(with_ben)
 
@@ -261,7 +261,7 @@ def test_who_lost_it_can_no_longer_act_on_it():
 def test_recycling_takes_only_reasons_that_give_the_lead_back():
     answer = rules.recycle(accepted(), Recycle("ann", "wrong_territory"), TERMS, NOW)
 
-    assert answer == Misfit("/reason", "one of no_budget, competitor", "wrong_territory")
+    assert answer == Misfit("/reason", "one of no_budget, competitor", "another code")
 
 
 def test_recycling_ends_it_and_is_idempotent():
@@ -318,10 +318,8 @@ def test_a_breach_asks_for_somebody_else_and_then_escalates():
     assert kinds(first) == [Breached]
     assert first.needs_owner_because == "accept not in time"
 
-    with_ben = rules.take_away(
-        first.handoff, a_route(BEN), TERMS, MONDAY_TEN + 15 * MINUTE, "accept not in time"
-    )
-    assert kinds(with_ben) == [Reassigned]
+    with_ben = rules.move(first, a_route(BEN), TERMS, MONDAY_TEN + 15 * MINUTE)
+    assert kinds(with_ben) == [Breached, Reassigned]
     assert with_ben.handoff.reassigned == 1
     assert with_ben.handoff.clocks[0].due_at == MONDAY_TEN + 30 * MINUTE
 
@@ -334,11 +332,9 @@ def test_a_breach_asks_for_somebody_else_and_then_escalates():
 def test_a_breach_with_nobody_left_escalates_and_the_owner_keeps_it():
     change = rules.tick(begun(), TERMS, MONDAY_TEN + 15 * MINUTE)
 
-    kept = rules.take_away(
-        change.handoff, a_route(None), TERMS, MONDAY_TEN + 15 * MINUTE, "accept not in time"
-    )
+    kept = rules.move(change, a_route(None), TERMS, MONDAY_TEN + 15 * MINUTE)
 
-    assert kinds(kept) == [Escalated]
+    assert kinds(kept) == [Breached, Escalated]
     assert kept.handoff.owner == ANN
     assert kept.handoff.state is State.ASSIGNED
 
@@ -348,7 +344,7 @@ def test_an_accepted_lead_that_nobody_tries_to_reach_is_taken_away():
 
     assert kinds(change) == [Breached]
     assert change.needs_owner_because == "first_attempt not in time"
-    moved = rules.take_away(change.handoff, a_route(CAT), TERMS, MONDAY_TEN + HOUR, "late")
+    moved = rules.move(change, a_route(CAT), TERMS, MONDAY_TEN + HOUR)
     assert moved.handoff.state is State.ASSIGNED
 
 

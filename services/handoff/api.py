@@ -1,0 +1,164 @@
+"""What people and CRMs ask of handoff: handoffs and the commands to them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from leadloop.errors import NotFound
+from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.web import Router, WorkDep, idempotent
+from services.handoff import commands, store, views
+from services.handoff.cycle import State
+from services.handoff.facts import AttemptResult, Channel
+from services.handoff.rows import Filter
+from services.handoff.rules import Attempt, Recycle, Reject
+from services.handoff.views import HandoffOut, HandoffWhole, StandingOut
+
+# A handoff's story has some ten events; a page of more would not be read by anybody.
+STORY_MAX = 1_000
+_CLEAN = r"^[^\x00]*$"
+
+Actor = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=_CLEAN,
+        description="Who does it: a person's id, or the name of a program.",
+    ),
+]
+Code = Annotated[str, Field(max_length=100, description="A reason of the agreement.")]
+Note = Annotated[str, Field(max_length=2_000, pattern=_CLEAN)]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    actor: Actor
+
+
+class AcceptIn(_Command):
+    """Someone agrees to work the lead."""
+
+
+class RejectIn(_Command):
+    """Sales refuses the lead."""
+
+    reason: Code
+    note: Note = ""
+
+
+class AttemptIn(_Command):
+    """Someone tried to reach the person."""
+
+    channel: Channel
+    result: AttemptResult
+    note: Note = ""
+
+
+class RecycleIn(_Command):
+    """An accepted lead is not ready."""
+
+    reason: Code
+    note: Note = ""
+    not_before: AwareDatetime | None = Field(
+        None, description="The person asked not to be contacted before."
+    )
+
+
+class ConvertIn(_Command):
+    """An accepted lead became an opportunity."""
+
+    deal_id: str = Field("", max_length=200, pattern=_CLEAN, description="In the CRM.")
+
+
+router = Router(prefix="/v1/handoffs", tags=["handoffs"])
+_ONCE = [Depends(idempotent)]
+
+
+def _narrowed(
+    state: State | None = None,
+    owner: Annotated[str | None, Query(max_length=100, pattern=_CLEAN)] = None,
+    tier: Annotated[str | None, Query(max_length=100, pattern=_CLEAN)] = None,
+    lead_id: UUID | None = None,
+    due_before: AwareDatetime | None = None,
+) -> Filter:
+    """Collect what a list of handoffs is narrowed by."""
+    return Filter(state, owner, tier, str(lead_id) if lead_id else None, due_before)
+
+
+@router.get("")
+async def list_handoffs(
+    work: WorkDep,
+    narrowed: Annotated[Filter, Depends(_narrowed)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[HandoffOut]:
+    """List handoffs, newest first."""
+    wanted = replace(narrowed, before=None if cursor is None else _cursor_id(cursor))
+    held = await store.page(work.connection, wanted, limit + 1)
+    more = encode_cursor(held[limit - 1].handoff.id) if len(held) > limit else None
+    return Page(items=[views.handoff_of(one) for one in held[:limit]], next=more)
+
+
+@router.get("/{handoff_id}")
+async def get_handoff(handoff_id: UUID, work: WorkDep) -> HandoffWhole:
+    """Show everything about a handoff: its clocks, its candidates, its story."""
+    held = await store.find(work.connection, str(handoff_id))
+    if held is None:
+        raise NotFound(f"There is no handoff {handoff_id}.")
+    story = await store.story(work.connection, str(handoff_id), STORY_MAX)
+    return views.whole_of(held, story, work.now)
+
+
+@router.post("/{handoff_id}/accept", dependencies=_ONCE)
+async def accept(handoff_id: UUID, told: AcceptIn, work: WorkDep) -> StandingOut:
+    """Agree to work the lead; 409 when somebody else has it or it has ended."""
+    return views.standing_of(await commands.accept(work, str(handoff_id), told.actor))
+
+
+@router.post("/{handoff_id}/reject", dependencies=_ONCE)
+async def reject(handoff_id: UUID, told: RejectIn, work: WorkDep) -> StandingOut:
+    """Refuse the lead before accepting it; a reason that reroutes gives it to somebody else."""
+    command = Reject(told.actor, told.reason, told.note)
+    return views.standing_of(await commands.reject(work, str(handoff_id), command))
+
+
+@router.post("/{handoff_id}/attempt", dependencies=_ONCE)
+async def attempt(handoff_id: UUID, told: AttemptIn, work: WorkDep) -> StandingOut:
+    """Record an attempt to reach the person; the first one also accepts the lead.
+
+    Each call is an attempt of its own; send an Idempotency-Key to repeat one safely.
+    """
+    command = Attempt(told.actor, told.channel, told.result, told.note)
+    return views.standing_of(await commands.attempt(work, str(handoff_id), command))
+
+
+@router.post("/{handoff_id}/recycle", dependencies=_ONCE)
+async def recycle(handoff_id: UUID, told: RecycleIn, work: WorkDep) -> StandingOut:
+    """Give an accepted lead back to marketing, with a reason that returns or disqualifies."""
+    command = Recycle(told.actor, told.reason, told.note, _utc(told.not_before))
+    return views.standing_of(await commands.recycle(work, str(handoff_id), command))
+
+
+@router.post("/{handoff_id}/convert", dependencies=_ONCE)
+async def convert(handoff_id: UUID, told: ConvertIn, work: WorkDep) -> StandingOut:
+    """Record that an accepted lead became an opportunity."""
+    handoff = await commands.convert(work, str(handoff_id), told.actor, told.deal_id)
+    return views.standing_of(handoff)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
+
+
+def _cursor_id(cursor: str) -> str:
+    (found,) = decode_cursor(cursor, 1)
+    try:
+        return str(UUID(found))
+    except ValueError as error:
+        raise not_a_cursor() from error
