@@ -69,15 +69,15 @@ def run(room: Annotated[RoomName, typer.Argument(help="Which service.")]) -> Non
 
 @app.command()
 def migrate(
-    rooms: Annotated[
-        list[RoomName] | None, typer.Argument(help="Which services; all when none is named.")
+    room: Annotated[
+        RoomName | None, typer.Argument(help="Which service; all when none is named.")
     ] = None,
 ) -> None:
     """Bring the database schemas up to date; safe to run many times and in several places."""
     from services.rooms import ROOMS
     from services.up import migrate_all
 
-    _run(migrate_all(rooms or list(ROOMS), tell=out.print))
+    _run(migrate_all([room] if room else list(ROOMS), tell=out.print))
 
 
 @app.command()
