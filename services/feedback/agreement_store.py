@@ -18,8 +18,8 @@ INSERT INTO agreements (name, version) VALUES (:name, 0) ON CONFLICT (name) DO N
 _LOCK = text("SELECT version FROM agreements WHERE name = :name FOR UPDATE")
 
 _COLUMNS = """
-SELECT position, CAST(id AS text) AS id, name, version, text, text_sha256, marketing_signer, sales_signer,
-    proposed_at, replaced_at, signed_at, contract,
+SELECT position, CAST(id AS text) AS id, name, version, text, text_sha256, marketing_signer,
+    sales_signer, proposed_at, replaced_at, signed_at, contract,
     ARRAY(SELECT side FROM signatures WHERE proposal_id = id ORDER BY side) AS sides,
     ARRAY(SELECT comment FROM signatures WHERE proposal_id = id ORDER BY side) AS comments,
     ARRAY(SELECT signed_at FROM signatures WHERE proposal_id = id ORDER BY side) AS signed_ats

@@ -46,8 +46,8 @@ class LeadFact:
             lead_id=self.lead_id,
             captured_at=earliest.captured_at,
             source=earliest.source,
-            first=min(touches, key=_earliest, default=None),
-            last=max(newest, key=_newest, default=None),
+            first=min(touches, key=_in_time, default=None),
+            last=max(newest, key=_in_time, default=None),
             merged_at=merged.merged_at,
             merged_into=merged.merged_into,
         )
@@ -187,11 +187,7 @@ def _first(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((at for at in (one, other) if at is not None), default=None)
 
 
-def _earliest(contact: Contact) -> tuple[datetime, str]:
-    return contact.at, contact.campaign
-
-
-def _newest(contact: Contact) -> tuple[datetime, str, bytes]:
+def _in_time(contact: Contact) -> tuple[datetime, str, bytes]:
     # Two touches of one moment are told apart by their bytes, the same in every order.
     return contact.at, contact.campaign, contact.touch
 

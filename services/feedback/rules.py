@@ -137,8 +137,10 @@ def _repeated(deal: Deal, told: Told) -> Move:
 
 def _opened_after_the_end(deal: Deal, told: Told) -> Move:
     """Answer an opening of a deal that ended: only a lost one opens again, when said so."""
-    if told.reopens and deal.stage is Stage.LOST:
-        return Move(_as_told(told), is_news=True)
+    if told.reopens:
+        if deal.stage is Stage.LOST:
+            return Move(_as_told(told), is_news=True)
+        return _refused(deal, "it is won, which is final")
     if told.occurred_at == deal.opened_at:
         return Move(deal, is_news=False)
     if deal.opened_at is None and deal.closed_at and told.occurred_at <= deal.closed_at:

@@ -1,13 +1,14 @@
 """Feedback as it runs, on a real database, in a time that stands still."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 from sqlalchemy import text
 
 from leadloop.database import Database
-from leadloop.events import EVENT_TYPES
+from leadloop.events import EVENT_TYPES, encode
 from leadloop.records import Promised, to_record
 from leadloop.service import Service
 from services.feedback.app import build
@@ -27,7 +28,9 @@ class Room:
     async def hear(self, *events: Message) -> None:
         """Hand events to the inbox as the transport does."""
         records = [
-            to_record(Promised(0, e.id, e.topic, e.key, e.type, e.time, "", _bytes(e)), "test")
+            to_record(
+                Promised(0, e.id, e.topic, e.key, e.type, e.time, "", encode(e.event)), "test"
+            )
             for e in enveloped(events, self.database.clock.now())
         ]
         await self.service.inbox.handle(records)
@@ -40,11 +43,11 @@ class Room:
             if row.type.endswith(f".{type_name}")
         ]
 
-    async def rows(self, sql: str) -> Sequence:
+    async def rows(self, sql: str) -> Sequence[Any]:
         async with self.database.transaction() as work:
             return (await work.connection.execute(text(sql))).all()
 
-    async def sign(self, agreement: str = SOUND) -> dict:
+    async def sign(self, agreement: str = SOUND) -> Any:
         """Propose and sign by both sides."""
         proposed = await self.http.post("/v1/agreements", json={"text": agreement})
         for side, signer in proposed.json()["signers"].items():
@@ -57,10 +60,6 @@ class Room:
                 },
             )
         return answer.json()
-
-
-def _bytes(envelope) -> bytes:
-    return envelope.event.SerializeToString(deterministic=True)
 
 
 @pytest.fixture

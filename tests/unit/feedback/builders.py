@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -59,7 +60,9 @@ def after(minutes: float) -> datetime:
     return MONDAY_MORNING + timedelta(minutes=minutes)
 
 
-def enveloped(events: Sequence[Message], now: datetime = MONDAY_MORNING) -> list[Envelope]:
+def enveloped(
+    events: Sequence[Message], now: datetime = MONDAY_MORNING
+) -> list[Envelope[Message]]:
     return [
         Envelope(
             id=IDS.new(now),
@@ -140,14 +143,14 @@ def a_clock(kind: int = handoff.CLOCK_KIND_ACCEPT, minutes: float = 2) -> handof
     )
 
 
-def step(kind: type[Message], sequence: int, minutes: float, **fields) -> Message:
+def step(kind: type[Message], sequence: int, minutes: float, **fields: Any) -> Message:
     """Return an event of a handoff; the handoff is Ada's first unless told otherwise."""
     common = {"lead_id": ADA, "handoff_id": HANDOFF, "cycle": 1, "agreement_version": 1}
     at = timestamp(after(minutes))
     return kind(**(common | fields), sequence=sequence, occurred_at=at)
 
 
-def routed(sequence: int = 1, minutes: float = 2, **fields) -> Message:
+def routed(sequence: int = 1, minutes: float = 2, **fields: Any) -> Message:
     given = {
         "owner": handoff.Person(person_id="eva", name="Eva"),
         "candidates": [
@@ -162,24 +165,28 @@ def routed(sequence: int = 1, minutes: float = 2, **fields) -> Message:
     return step(handoff.HandoffRouted, sequence, minutes, **(given | fields))
 
 
-def accepted(sequence: int = 2, minutes: float = 8, **fields) -> Message:
+def accepted(sequence: int = 2, minutes: float = 8, **fields: Any) -> Message:
     return step(handoff.HandoffAccepted, sequence, minutes, **({"actor": "Eva"} | fields))
 
 
-def met(sequence: int = 3, minutes: float = 8, **fields) -> Message:
+def met(sequence: int = 3, minutes: float = 8, **fields: Any) -> Message:
     given = {"clock": a_clock(), "used_seconds": 360}
     return step(handoff.ClockMet, sequence, minutes, **(given | fields))
 
 
-def rejected(reason: str = "no_budget", *, sequence: int = 4, minutes: float = 9, **fields):
+def rejected(
+    reason: str = "no_budget", *, sequence: int = 4, minutes: float = 9, **fields: Any
+):
     given = {"actor": "Eva", "reason": reason, "note": "next year"}
     return step(handoff.HandoffRejected, sequence, minutes, **(given | fields))
 
 
-def recycled(reason: str = "no_budget", *, sequence: int = 5, minutes: float = 20, **fields):
+def recycled(
+    reason: str = "no_budget", *, sequence: int = 5, minutes: float = 20, **fields: Any
+):
     given = {"actor": "Eva", "reason": reason}
     return step(handoff.HandoffRecycled, sequence, minutes, **(given | fields))
 
 
-def converted(sequence: int = 6, minutes: float = 30, **fields) -> Message:
+def converted(sequence: int = 6, minutes: float = 30, **fields: Any) -> Message:
     return step(handoff.HandoffConverted, sequence, minutes, **({"actor": "Eva"} | fields))
