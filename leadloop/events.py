@@ -1,7 +1,7 @@
 """The contract as Python sees it: topic, key and type of every event, read from proto/."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
@@ -19,6 +19,8 @@ from leadloop.v1 import (
 
 _MODULES = (lead_pb2, agreement_pb2, qualification_pb2, handoff_pb2, outcome_pb2)
 _COMPACTED = ("agreements.v1",)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_DAY = 86_400
 
 E_co = TypeVar("E_co", bound=Message, covariant=True)
 
@@ -126,12 +128,15 @@ def to_json(event: Message) -> dict[str, object]:
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """Return an aware moment as a protobuf timestamp."""
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+    """Return an aware moment as a protobuf timestamp.
+
+    Protobuf's own FromDatetime takes twice as long, and every event carries a few times.
+    """
+    since = moment - _EPOCH
+    seconds = since.days * _SECONDS_PER_DAY + since.seconds
+    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000)
 
 
 def moment(stamp: Timestamp) -> datetime:
-    """Return a protobuf timestamp as an aware moment in UTC."""
-    return stamp.ToDatetime(tzinfo=UTC)
+    """Return a protobuf timestamp as an aware moment in UTC, cut to microseconds."""
+    return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
