@@ -189,8 +189,10 @@ async def try_score(trial: Trial, work: WorkDep) -> Scored:
     facts = facts_of(_lead(trial.lead))
     activities = [_activity(n, said, work.now) for n, said in enumerate(trial.activities)]
     standing = rules.replay(facts, activities, agreement).standing
-    score = rules.score_of(standing, facts, agreement)
-    missing = missing_to_next_tier(standing, facts, agreement, score.tier)
+    sums = rules.sums_of(standing, agreement)
+    tier, _ = rules.tier_of(standing, sums, facts, agreement)
+    score = rules.score_of(standing, tier, agreement)
+    missing = missing_to_next_tier(standing, facts, agreement, tier)
     evidence = {activity.activity_id: activity for activity in activities}
     return _scored(score, agreement, evidence, missing)
 
@@ -236,8 +238,8 @@ async def _explained(work: Work, state: LeadState) -> Explanation:
         return Explanation(state.lead_id, nothing, None, state.cycle, cycles, {}, None)
     agreement = agreement_of(body)
     facts = facts_of(lead_pb2.Lead.FromString(state.lead or b""))
-    score = rules.score_of(state.standing, facts, agreement)
-    missing = missing_to_next_tier(state.standing, facts, agreement, score.tier)
+    score = rules.score_of(state.standing, state.tier, agreement)
+    missing = missing_to_next_tier(state.standing, facts, agreement, state.tier)
     evidence = await _evidence(work, state.lead_id, score)
     return Explanation(state.lead_id, score, agreement, state.cycle, cycles, evidence, missing)
 

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from google.protobuf.message import Message
 
 from leadloop.database import Work
-from leadloop.errors import Retry
 from leadloop.events import Envelope, encode
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
@@ -17,7 +18,7 @@ from services.scoring import metrics, rules, store
 from services.scoring.conditions import Values
 from services.scoring.contract import activity_of, agreement_of, facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
-from services.scoring.rules import Activity, Agreement, Decision, Fault, Found
+from services.scoring.rules import Activity, Agreement, Decision, Fault, Standing
 from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
 from services.scoring.verdicts import Verdict
 
@@ -25,6 +26,21 @@ log = structlog.get_logger()
 
 COOL_DOWN = "cool_down"
 Cause = Envelope[Message] | None
+
+
+class Seen(NamedTuple):
+    """What an event told about a lead; None where it told nothing.
+
+    Attributes:
+        lead: The lead, as the contract serialises it.
+        touch: A touch, likewise.
+        received_at: When intake received it.
+    """
+
+    lead: bytes | None = None
+    touch: bytes | None = None
+    activity: lead_pb2.Activity | None = None
+    received_at: datetime | None = None
 
 
 class Batch:
@@ -80,8 +96,9 @@ class Batch:
             return True
         if lead is None or lead == state.lead:
             return False
-        facts_before, facts = self._facts_of(state), self._facts_of(replace(state, lead=lead))
-        return self.agreement.engagement_depends_on(facts_before, facts)
+        return self.agreement.engagement_depends_on(
+            self._facts_of(state.lead), self._facts_of(lead)
+        )
 
     async def load_ledgers(self, lead_ids: Iterable[str]) -> None:
         """Read all activities of these leads; do it before `record`."""
@@ -104,25 +121,28 @@ class Batch:
             metrics.ACTIVITIES.labels("new").inc(len(self._new))
             metrics.ACTIVITIES.labels("repeated").inc(len(activities) - len(self._new))
 
-    def observe(
-        self, seen: LeadState, activity: lead_pb2.Activity | None, cause: Cause
-    ) -> None:
-        """Judge a lead whose facts or touch are now as in `seen`, and who did `activity`."""
-        before = self.state(seen.lead_id)
-        new = None
-        if activity is not None and (seen.lead_id, activity.activity_id) in self._new:
-            self._new.remove((seen.lead_id, activity.activity_id))
-            new = activity_of(activity)
-            seen = replace(seen, activity_count=seen.activity_count + 1)
-        elif (seen.lead, seen.touch) == (before.lead, before.touch):
+    def observe(self, lead_id: str, seen: Seen, cause: Cause) -> None:
+        """Judge a lead with what an event told about it."""
+        before = self.state(lead_id)
+        activity = self._new_activity(before.lead_id, seen.activity)
+        lead, touch = seen.lead or before.lead, newest_touch(before.touch, seen.touch)
+        if activity is None and (lead, touch) == (before.lead, before.touch):
             # Told before: it is not even the newest message about the lead.
-            seen = before
-        self._settle(before, self._judged(before, seen, new), cause)
+            self._settle(before, before, None, cause)
+            return
+        after = replace(
+            before,
+            lead=lead,
+            touch=touch,
+            received_at=seen.received_at or before.received_at,
+            activity_count=before.activity_count + (activity is not None),
+        )
+        self._settle(before, after, activity, cause)
 
     def revisit(self, lead_id: str, cause: Cause = None) -> None:
         """Judge a lead of which nothing changed but the time, the agreement or its cycle."""
         state = self.state(lead_id)
-        self._settle(state, self._judged(state, state, None), cause)
+        self._settle(state, state, None, cause)
 
     def end_cycle(self, lead_id: str, cycle: Cycle, reason: str, cause: Cause) -> None:
         """Let the lead's cycle be as `cycle`; a cool-down sets a timer for its end."""
@@ -131,14 +151,13 @@ class Batch:
             return
         self._close(cycle, reason)
         self._cool_down(before.lead_id, cycle)
-        after = replace(before, cycle=cycle)
-        self._settle(before, self._judged(after, after, None), cause)
+        self._settle(before, replace(before, cycle=cycle), None, cause)
 
     def merge(self, survivor_id: str, merged_id: str, lead: bytes, cause: Cause) -> None:
         """Make `merged_id` a part of `survivor_id`, whose facts are now `lead`."""
         survivor, merged = self.state(survivor_id), self.state(merged_id)
         if survivor.lead_id == merged.lead_id:
-            self.observe(replace(survivor, lead=lead), None, cause)
+            self.observe(survivor_id, Seen(lead=lead), cause)
             return
         cycle = joined(survivor.cycle, merged.cycle)
         for one in (survivor.cycle, merged.cycle):
@@ -150,23 +169,21 @@ class Batch:
             survivor,
             lead=lead,
             touch=newest_touch(survivor.touch, merged.touch),
-            # No version: the joint ledger is judged from scratch.
-            scored_version=0,
             activity_count=len({activity.activity_id for activity in ledger}),
             received_at=max(
                 filter(None, (survivor.received_at, merged.received_at)), default=None
             ),
             cycle=cycle,
         )
-        self._settle(survivor, self._judged(joint, joint, None), cause)
+        # No version: the joint ledger is judged from scratch.
+        self._settle(replace(survivor, scored_version=0), joint, None, cause)
         self._point(merged, survivor.lead_id)
 
     async def save(self) -> None:
         """Write what changed, and promise what follows from it."""
         connection = self._work.connection
         if self._changed:
-            changed = [self._with_sums(state) for state in self._changed.values()]
-            await store.save_leads(connection, changed)
+            await store.save_leads(connection, list(self._changed.values()))
         if self._closings:
             await store.close_cycles(connection, list(self._closings.values()))
         if self._merged:
@@ -178,77 +195,89 @@ class Batch:
         await promise(self._work, self._promises)
         self._tell_faults()
 
-    def _judged(
-        self, before: LeadState, after: LeadState, activity: Activity | None
-    ) -> LeadState:
-        """Return `after` with its standing under the agreement in force."""
+    def _new_activity(
+        self, lead_id: str, activity: lead_pb2.Activity | None
+    ) -> Activity | None:
+        """Return the activity if it is new in the ledger, the first time it is asked for."""
+        if activity is None or (lead_id, activity.activity_id) not in self._new:
+            return None
+        self._new.remove((lead_id, activity.activity_id))
+        return activity_of(activity)
+
+    def _settle(
+        self, before: LeadState, after: LeadState, activity: Activity | None, cause: Cause
+    ) -> None:
+        """Take over the state `after`, judged by the agreement and with what that decides."""
         ledger = self._ledger_of(before)
         if activity is not None and ledger is not None:
             ledger.append(activity)
-        if self.agreement is None:
-            return after
-        found = self._advanced(before, after, activity)
-        if found is None:
-            found = rules.replay(
-                self._facts_of(after), self._ledgers[before.lead_id], self.agreement
-            )
-        self._faults.update(found.faults)
-        return replace(after, standing=found.standing, scored_version=self.agreement.version)
-
-    def _advanced(
-        self, before: LeadState, after: LeadState, activity: Activity | None
-    ) -> Found | None:
-        """Judge what is new alone; None when the whole ledger has to be judged again."""
-        if self.agreement is None or before.scored_version != self.agreement.version:
-            return None
-        facts_before, facts = self._facts_of(before), self._facts_of(after)
-        return rules.advance(before.standing, facts_before, facts, activity, self.agreement)
-
-    def _settle(self, before: LeadState, after: LeadState, cause: Cause) -> None:
-        """Take over the state `after`, with what the agreement decides on it."""
         if self.agreement is not None:
-            after = self._decided(before, after, self.agreement, cause)
+            standing = self._standing(before, after, activity, self.agreement)
+            after = self._decided(before.tier, after, standing, self.agreement, cause)
         self._states[after.lead_id] = after
         if after != before:
             self._changed[after.lead_id] = after
 
+    def _standing(
+        self,
+        before: LeadState,
+        after: LeadState,
+        activity: Activity | None,
+        agreement: Agreement,
+    ) -> Standing:
+        """Judge what is new alone where that will do, else the whole ledger."""
+        facts, found = self._facts_of(after.lead), None
+        if before.scored_version == agreement.version:
+            known = self._facts_of(before.lead)
+            found = rules.advance(before.standing, known, facts, activity, agreement)
+        if found is None:
+            found = rules.replay(facts, self._ledgers[before.lead_id], agreement)
+        self._faults.update(found.faults)
+        return found.standing
+
     def _decided(
-        self, before: LeadState, after: LeadState, agreement: Agreement, cause: Cause
+        self,
+        tier_before: str,
+        after: LeadState,
+        standing: Standing,
+        agreement: Agreement,
+        cause: Cause,
     ) -> LeadState:
-        """Decide on a judged lead; return it with its tier and its cycle."""
-        facts, now = self._facts_of(after), self._work.now
-        tier, faults = rules.tier_of(after.standing, facts, agreement)
+        """Decide on a standing; return the state with it, its points, tier and cycle."""
+        now, cycle = self._work.now, after.cycle
+        sums = rules.sums_of(standing, agreement)
+        tier, faults = rules.tier_of(standing, sums, self._facts_of(after.lead), agreement)
         self._faults.update(faults)
-        decision = rules.decide(before.tier, tier, after.standing, after.cycle, agreement, now)
-        cycle = after.cycle
+        decision = rules.decide(tier_before, tier, standing, cycle, agreement, now)
         if decision is Decision.QUALIFIED:
             cycle = cycle.next(self._work.ids.new(now), now)
         elif decision is Decision.DISQUALIFIED:
             cycle = cycle.close_by_gate(now)
-        after = replace(after, tier=tier, cycle=cycle)
-        if decision is not Decision.NOTHING:
-            self._publish(decision, before.tier, after, agreement, cause)
-        return after
-
-    def _publish(
-        self,
-        decision: Decision,
-        tier_before: str,
-        state: LeadState,
-        agreement: Agreement,
-        cause: Cause,
-    ) -> None:
-        """Promise the event of a decision, and keep a cycle that it opened or closed."""
-        score = rules.score_of(state.standing, self._facts_of(state), agreement)
-        verdict = Verdict(
-            decision, tier_before, state, score, agreement.version, self._work.now
+        decided = replace(
+            after,
+            standing=standing,
+            scored_version=agreement.version,
+            tier=tier,
+            fit=sums["fit"],
+            engagement=sums["engagement"],
+            cycle=cycle,
         )
-        self._promises.append(Promise(verdict.to_message(), cause))
-        metrics.DECISIONS.labels(decision.value).inc()
-        if decision is Decision.QUALIFIED:
-            self._opened[state.cycle.qualification_id] = verdict.to_record()
-        elif decision is Decision.DISQUALIFIED:
-            self._close(state.cycle, verdict.reason())
+        if decision is not Decision.NOTHING:
+            score = rules.score_of(standing, tier, agreement)
+            verdict = Verdict(decision, tier_before, decided, score, agreement.version, now)
+            self._publish(verdict, cause)
+        return decided
+
+    def _publish(self, verdict: Verdict, cause: Cause) -> None:
+        """Promise the event of a decision, and keep the cycle that it opened or closed."""
+        message = verdict.to_message()
+        self._promises.append(Promise(message, cause))
+        metrics.DECISIONS.labels(verdict.decision.value).inc()
+        cycle = verdict.state.cycle
+        if verdict.decision is Decision.QUALIFIED:
+            self._opened[cycle.qualification_id] = verdict.to_record(encode(message.score))
+        elif verdict.decision is Decision.DISQUALIFIED:
+            self._close(cycle, verdict.reason())
 
     def _close(self, cycle: Cycle, reason: str) -> None:
         """Keep how a cycle ended; one that began outside of scoring has no record."""
@@ -293,20 +322,12 @@ class Batch:
             return self._ledgers.setdefault(state.lead_id, [])
         return self._ledgers.get(state.lead_id)
 
-    def _facts_of(self, state: LeadState) -> Values:
-        """Return the lead as conditions see it."""
-        facts = self._facts.get(state.lead)
+    def _facts_of(self, lead: bytes | None) -> Values:
+        """Return a lead as conditions see it; the same lead gives the same object."""
+        facts = self._facts.get(lead)
         if facts is None:
-            facts = facts_of(lead_pb2.Lead.FromString(state.lead or b""))
-            self._facts[state.lead] = facts
+            facts = self._facts[lead] = facts_of(lead_pb2.Lead.FromString(lead or b""))
         return facts
-
-    def _with_sums(self, state: LeadState) -> LeadState:
-        """Return the state with the points that its standing comes to."""
-        if self.agreement is None or not state.scored_version:
-            return state
-        sums = rules.sums_of(state.standing, self.agreement)
-        return replace(state, fit=sums["fit"], engagement=sums["engagement"])
 
     def _tell_faults(self) -> None:
         """Report the conditions that could not be judged: a human must mend the agreement."""
@@ -322,6 +343,6 @@ async def open_batch(work: Work, lead_ids: Collection[str]) -> Batch:
     while missing := {s.merged_into for s in states.values()} - states.keys() - {""}:
         survivors = await store.lock_leads(work.connection, sorted(missing))
         if not survivors:
-            raise Retry("a lead was erased while another that was merged into it was read")
+            break
         states.update(survivors)
     return Batch(work, agreement_of(body) if body else None, states.values())

@@ -1,7 +1,6 @@
 """What scoring does with the events of intake and feedback, in batches."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -19,6 +18,7 @@ from leadloop.v1.agreement_pb2 import (
     AgreementSigned,
 )
 from leadloop.v1.lead_pb2 import (
+    Activity,
     ActivityRecorded,
     LeadCaptured,
     LeadErased,
@@ -26,11 +26,10 @@ from leadloop.v1.lead_pb2 import (
 )
 from leadloop.v1.outcome_pb2 import DealLost, DealWon, LeadReturned
 from services.scoring import store
-from services.scoring.batch import COOL_DOWN, Batch, open_batch
-from services.scoring.contract import agreement_of, newest_touch
+from services.scoring.batch import COOL_DOWN, Batch, Seen, open_batch
+from services.scoring.contract import agreement_of
 from services.scoring.cycles import Cycle
 from services.scoring.rules import Agreement
-from services.scoring.tables import LeadState
 
 log = structlog.get_logger()
 
@@ -50,12 +49,10 @@ async def on_leads_captured(work: Work, captured: Sequence[Envelope[LeadCaptured
     await batch.record([(e.lead_id, e.activity) for e in events if e.HasField("activity")])
     for envelope, lead in seen:
         event = envelope.event
-        state = _touched(batch.state(event.lead_id), event)
         # What is captured of a merged record late is older than what the merge told.
-        if batch.resolve(event.lead_id) == event.lead_id:
-            state = replace(state, lead=lead)
+        told = lead if batch.resolve(event.lead_id) == event.lead_id else None
         activity = event.activity if event.HasField("activity") else None
-        batch.observe(state, activity, envelope)
+        batch.observe(event.lead_id, _seen(event, activity, told), envelope)
     await batch.save()
 
 
@@ -69,7 +66,7 @@ async def on_activities_recorded(
     await batch.record([(event.lead_id, event.activity) for event in events])
     for envelope in recorded:
         event = envelope.event
-        batch.observe(_touched(batch.state(event.lead_id), event), event.activity, envelope)
+        batch.observe(event.lead_id, _seen(event, event.activity), envelope)
     await batch.save()
 
 
@@ -179,11 +176,12 @@ async def _open_for_outcomes(work: Work, lead_ids: Sequence[str]) -> Batch:
     return batch
 
 
-def _touched(state: LeadState, event: LeadCaptured | ActivityRecorded) -> LeadState:
-    """Return the state with the event's touch, if that is the newest, and its receipt."""
-    touch = newest_touch(state.touch, encode(event.touch)) if event.HasField("touch") else None
-    received_at = _moment_or_none(event.received_at) or state.received_at
-    return replace(state, touch=touch or state.touch, received_at=received_at)
+def _seen(
+    event: LeadCaptured | ActivityRecorded, activity: Activity | None, lead: bytes | None = None
+) -> Seen:
+    """Return what the event told."""
+    touch = encode(event.touch) if event.HasField("touch") else None
+    return Seen(lead, touch, activity, _moment_or_none(event.received_at))
 
 
 def _given_back(cycle: Cycle, event: LeadReturned) -> Cycle:

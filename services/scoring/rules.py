@@ -6,7 +6,7 @@ in which activities arrive, so late ones end in the same score.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
@@ -213,7 +213,8 @@ class Decision(Enum):
 def score(facts: Values, activities: Iterable[Activity], agreement: Agreement) -> Score:
     """Score a lead from scratch; the order of its activities does not matter."""
     standing = replay(facts, activities, agreement).standing
-    return score_of(standing, facts, agreement)
+    tier, _ = tier_of(standing, sums_of(standing, agreement), facts, agreement)
+    return score_of(standing, tier, agreement)
 
 
 def replay(facts: Values, activities: Iterable[Activity], agreement: Agreement) -> Found:
@@ -249,10 +250,11 @@ def judge_facts(standing: Standing, facts: Values, agreement: Agreement) -> Foun
     """Judge who a lead is: the fit rules and the gates."""
     fit = [(rule.name, rule.condition.judge(facts)) for rule in agreement.fit_rules]
     gates = [(gate.name, gate.condition.judge(facts)) for gate in agreement.gates]
-    judged = replace(
-        standing,
+    judged = Standing(
         fit=tuple(name for name, verdict in fit if verdict is Verdict.HOLDS),
         closed=tuple(name for name, verdict in gates if verdict is not Verdict.HOLDS),
+        tallies=standing.tallies,
+        newest=standing.newest,
     )
     return Found(judged, _faults([*fit, *gates]))
 
@@ -265,18 +267,20 @@ def add_activity(
         (rule.name, rule.condition.judge(facts, activity.values))
         for rule in agreement.rules_for(activity.kind)
     ]
-    tallies = dict(standing.tallies)
-    for name, verdict in judged:
-        if verdict is Verdict.HOLDS:
-            tallies[name] = _counted(tallies.get(name), activity)
+    held = {
+        name: _counted(standing.tallies.get(name), activity)
+        for name, verdict in judged
+        if verdict is Verdict.HOLDS
+    }
+    tallies = {**standing.tallies, **held} if held else standing.tallies
     newest = standing.newest
     if newest is None or _moment(activity) > _moment(newest):
         newest = activity
     return Found(Standing(standing.fit, standing.closed, tallies, newest), _faults(judged))
 
 
-def score_of(standing: Standing, facts: Values, agreement: Agreement) -> Score:
-    """Return the score of a standing, its parts in the agreement's order."""
+def score_of(standing: Standing, tier: str, agreement: Agreement) -> Score:
+    """Return the score of a standing that meets `tier`, its parts in the agreement's order."""
     fit = [
         Part(rule.name, Axis.FIT, rule.points)
         for rule in agreement.fit_rules
@@ -287,7 +291,6 @@ def score_of(standing: Standing, facts: Values, agreement: Agreement) -> Score:
         for rule in agreement.engagement_rules
         if rule.name in standing.tallies
     ]
-    tier = tier_of(standing, facts, agreement)[0]
     return Score(
         parts=(*fit, *engagement),
         closed_gates=tuple(gate for gate in agreement.gates if gate.name in standing.closed),
@@ -307,12 +310,11 @@ def sums_of(standing: Standing, agreement: Agreement) -> dict[str, int]:
 
 
 def tier_of(
-    standing: Standing, facts: Values, agreement: Agreement
+    standing: Standing, sums: Values, facts: Values, agreement: Agreement
 ) -> tuple[str, tuple[Fault, ...]]:
     """Return the first tier whose condition holds, empty when none does or a gate is closed."""
     if standing.closed:
         return "", ()
-    sums = sums_of(standing, agreement)
     newest = standing.newest.values if standing.newest else NO_ACTIVITY
     judged: list[tuple[str, Verdict]] = []
     for tier in agreement.tiers:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from leadloop.events import encode, timestamp
+from leadloop.events import timestamp
 from leadloop.v1.qualification_pb2 import LeadDisqualified, LeadQualified, LeadScored
 from services.scoring.contract import score_message
 from services.scoring.rules import Decision, Score
@@ -44,15 +44,15 @@ class Verdict:
             return self._scored()
         raise ValueError("expected a decision that is told, found none")
 
-    def to_record(self) -> CycleRecord:
-        """Return the cycle that this qualification opens."""
+    def to_record(self, score: bytes) -> CycleRecord:
+        """Return the cycle that this opens; `score` is its event's, serialised."""
         return CycleRecord(
             qualification_id=self.state.cycle.qualification_id,
             lead_id=self.state.lead_id,
             cycle=self.state.cycle.number,
             tier=self.state.tier,
             agreement_version=self.version,
-            score=encode(score_message(self.score)),
+            score=score,
             trigger=self._trigger(),
             opened_at=self.at,
         )

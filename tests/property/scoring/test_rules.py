@@ -20,6 +20,7 @@ from services.scoring.rules import (
     score,
     score_of,
     sums_of,
+    tier_of,
 )
 from tests.unit.scoring.builders import an_activity, facts
 
@@ -234,7 +235,8 @@ def test_step_by_step_and_from_scratch_are_the_same(steps, agreement):
         standing = (found or replay(lead, ledger, agreement)).standing
         known = lead
 
-        assert score_of(standing, known, agreement) == score(known, ledger, agreement)
+        tier, _ = tier_of(standing, sums_of(standing, agreement), known, agreement)
+        assert score_of(standing, tier, agreement) == score(known, ledger, agreement)
 
 
 def _ids(ledger: list[Activity]) -> set[str]:
