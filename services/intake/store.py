@@ -168,25 +168,29 @@ DO UPDATE SET lead_id = coalesce(excluded.lead_id, identities.lead_id)
 RETURNING source, external_id, CAST(lead_id AS text) AS lead_id
 """)
 
-# Put before the conditions of the two statements below.
-_KEPT_COLUMNS = """
+# Each person is looked up by name: a join would have the planner read all that waits, once it
+# takes them for few. One that somebody is retrying by hand this moment is theirs.
+_LOCK_WAITING = text("""
+SELECT CAST(waiting.id AS text) AS id, CAST(waiting.recurrence AS text) AS recurrence,
+       waiting.source, waiting.received_at, waiting.position,
+       CAST(waiting.payload_id AS text) AS payload_id,
+       coalesce(waiting.raw, payloads.raw) AS raw, CAST(waiting.headers AS text) AS headers
+FROM unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[]))
+     AS named (source, external_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM captures WHERE state = 'unmatched'
+        AND captures.source = named.source AND captures.external_id = named.external_id
+    ORDER BY captures.id LIMIT :limit
+    FOR UPDATE SKIP LOCKED) AS waiting
+LEFT JOIN payloads ON payloads.id = waiting.payload_id
+ORDER BY waiting.id
+""")
+
+_LOCK_OPEN = text("""
 SELECT CAST(captures.id AS text) AS id, CAST(recurrence AS text) AS recurrence, source,
        received_at, position, CAST(payload_id AS text) AS payload_id,
        coalesce(captures.raw, payloads.raw) AS raw, CAST(headers AS text) AS headers
 FROM captures LEFT JOIN payloads ON payloads.id = captures.payload_id
-"""
-
-# One that somebody is retrying by hand this moment is theirs.
-_LOCK_WAITING = text(f"""
-{_KEPT_COLUMNS}
-WHERE state = 'unmatched' AND (source, external_id) IN (
-    SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[])))
-ORDER BY captures.id LIMIT :limit
-FOR UPDATE OF captures SKIP LOCKED
-""")  # noqa: S608 (joins two constants)
-
-_LOCK_OPEN = text(f"""
-{_KEPT_COLUMNS}
 WHERE captures.id = CAST(:id AS uuid) AND state IN ('parked', 'unmatched')
 FOR UPDATE OF captures
 """)

@@ -69,7 +69,12 @@ CAPTURES = Table(
     Column("error", JSONB),
     UniqueConstraint("recurrence", name="captures_recurrence"),
     Index("captures_lead", "lead_id", postgresql_where=text("lead_id IS NOT NULL")),
-    Index("captures_open", "state", "id", postgresql_where=text("state <> 'recorded'")),
+    Index(
+        "captures_aside",
+        "state",
+        "id",
+        postgresql_where=text("state IN ('parked', 'ignored')"),
+    ),
     Index(
         "captures_unmatched",
         "source",

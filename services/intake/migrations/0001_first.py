@@ -42,7 +42,8 @@ CREATE TABLE payloads (
 
 # `recurrence` is a hash of what a repeated delivery repeats; it is unique, so that of two
 # deliveries at once only one is kept. Payloads are kept as they come: compressing them would
-# cost more of the processor than all else that is done with them.
+# cost more of the processor than all else that is done with them. Those that are unmatched have
+# one index only, so that whoever is named at last is looked up by name and not by state.
 CAPTURES = """
 CREATE TABLE captures (
     id uuid NOT NULL,
@@ -71,7 +72,7 @@ CREATE TABLE captures (
 );
 ALTER TABLE captures ALTER COLUMN raw SET STORAGE EXTERNAL;
 CREATE INDEX captures_lead ON captures (lead_id) WHERE lead_id IS NOT NULL;
-CREATE INDEX captures_open ON captures (state, id) WHERE state <> 'recorded';
+CREATE INDEX captures_aside ON captures (state, id) WHERE state IN ('parked', 'ignored');
 CREATE INDEX captures_unmatched ON captures (source, external_id) WHERE state = 'unmatched'
 """
 
