@@ -18,6 +18,7 @@ from leadloop.loop import Loop, forever
 from leadloop.parked import parked_router
 from leadloop.relay import Relay
 from leadloop.transport import Transport
+from leadloop.upkeep import Upkeep
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ class Service:
         door: What answers requests in front of `api`, where a hot path bypasses it.
         paths: Prefixes of the routes that are its own, for the embedded mode.
         handlers: What it does with events, by type.
-        loops: What it does by itself, besides the relay.
+        loops: What it does by itself, besides the relay and the upkeep.
         tasks: Coroutines that run as long as the service does, such as a group-commit writer.
         closers: Called when it stops.
     """
@@ -73,8 +74,9 @@ class Service:
             transport.subscribe(self.name, self.topics(), self.inbox.handle)
 
     def all_loops(self, transport: Transport) -> list[Loop]:
-        """Return the relay and the service's own loops."""
-        return [Relay(self.database, transport, service=self.name), *self.loops]
+        """Return the relay, the upkeep and the service's own loops."""
+        relay = Relay(self.database, transport, service=self.name)
+        return [relay, Upkeep(self.database), *self.loops]
 
     async def close(self) -> None:
         """Give back what the service holds."""

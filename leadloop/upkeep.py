@@ -1,0 +1,81 @@
+"""Forget what is past its time: handled marks, settled deliveries, answers of commands."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from leadloop import idempotency
+from leadloop.database import Database, Work
+
+UPKEEP = "upkeep"
+EVERY = timedelta(days=1)
+BATCH_MAX = 1_000
+# A topic keeps an event for 29 days; its mark must outlive every chance to read it again.
+MARKS_KEPT = timedelta(days=35)
+# Bodies hold personal data; a month is enough to see what happened and to replay it.
+DELIVERIES_KEPT = timedelta(days=30)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Ids begin with their time, so the oldest rows are the first of the primary key's index.
+_SETTLED = """
+DELETE FROM deliveries WHERE id = ANY(ARRAY(
+    SELECT id FROM deliveries
+    WHERE id < CAST(:first AS uuid) AND state <> 'pending' ORDER BY id LIMIT :limit))
+"""
+
+_MARKS = """
+DELETE FROM inbox WHERE event_id = ANY(ARRAY(
+    SELECT event_id FROM inbox WHERE handled_at < :before LIMIT :limit))
+"""
+
+_PRESENT = text("SELECT to_regclass(:name) IS NOT NULL")
+
+
+class Upkeep:
+    """The loop that tidies one service's schema once a day, in passes of bounded size."""
+
+    name = UPKEEP
+    idle = timedelta(minutes=1)
+
+    def __init__(self, database: Database) -> None:
+        """Tidy the tables that `database` has."""
+        self._database = database
+        self._due = _EVER
+
+    async def run_once(self, now: datetime) -> int:
+        """Delete some rows past their time; return how many, 0 when none are left today."""
+        if now < self._due:
+            return 0
+        async with self._database.transaction() as work:
+            done = await _forget_marks(work, now) + await _forget_deliveries(work, now)
+            if await _has(work, "idempotency"):
+                done += await idempotency.prune(work.connection, now)
+        if not done:
+            self._due = now + EVERY
+        return done
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next tidying begins."""
+        return self._due
+
+
+async def _forget_marks(work: Work, now: datetime) -> int:
+    values = {"before": now - MARKS_KEPT, "limit": BATCH_MAX}
+    return (await work.connection.execute(text(_MARKS), values)).rowcount
+
+
+async def _forget_deliveries(work: Work, now: datetime) -> int:
+    if not await _has(work, "deliveries"):
+        return 0
+    values = {"first": _first_id_at(now - DELIVERIES_KEPT), "limit": BATCH_MAX}
+    return (await work.connection.execute(text(_SETTLED), values)).rowcount
+
+
+def _first_id_at(moment: datetime) -> str:
+    """Return the id below which all ids are older than `moment`."""
+    return str(UUID(int=int(moment.timestamp() * 1000) << 80))
+
+
+async def _has(work: Work, table: str) -> bool:
+    return bool(await work.connection.scalar(_PRESENT, {"name": table}))
