@@ -212,9 +212,20 @@ async def _healthz(_: Request) -> Response:
 
 async def _readyz(request: Request) -> Response:
     """Say whether the database answers and every loop moves."""
-    state = request.app.state
-    found = {name: check() for name, check in state.checks.items()}
-    found["database"] = await _database_problem(state.database)
+    return readiness(await what_stands_still(request.app))
+
+
+async def what_stands_still(app: FastAPI) -> dict[str, str | None]:
+    """Ask every part of a service what keeps it from moving; None where it moves."""
+    database: Database = app.state.database
+    found = {name: check() for name, check in app.state.checks.items()}
+    found |= dict.fromkeys(database.stalled(), "has made no pass for too long")
+    found["database"] = await _database_problem(database)
+    return found
+
+
+def readiness(found: Mapping[str, str | None]) -> Response:
+    """Return the answer of /readyz: 200 when nothing stands still, else 503."""
     ready = not any(found.values())
     body = {
         "status": "ready" if ready else "not ready",
