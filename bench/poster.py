@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Final
+from typing import IO, Annotated, Final, cast
 
 import httptools
 import typer
@@ -90,8 +90,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's is one in all but its base class.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
@@ -130,6 +130,7 @@ class Poster:
         await self._due.join()
         for worker in workers:
             worker.cancel()
+        await asyncio.wait(workers)
         self._out.flush()
 
     async def _schedule(self, rate: float) -> None:
@@ -142,24 +143,24 @@ class Poster:
             self._due.put_nowait(number)
 
     async def _work(self) -> None:
-        """Post one due lead after the other."""
-        connection: Connection | None = None
-        while True:
-            number = await self._due.get()
-            attempts = 1
-            while not await self._is_taken(connection, number):
-                if connection is not None:
+        """Post one due lead after the other, each until it is taken."""
+        connection = await self._connect()
+        try:
+            while True:
+                number = await self._due.get()
+                attempts = 1
+                while not await self._is_taken(connection, number):
                     connection.close()
                     await asyncio.sleep(AGAIN_AFTER_SECONDS)
+                    connection = await self._connect()
                     attempts += 1
-                connection = await self._connect()
-            self._note(f"{number} {time.monotonic_ns()} {attempts}")
-            self._due.task_done()
+                self._note(f"{number} {time.monotonic_ns()} {attempts}")
+                self._due.task_done()
+        finally:
+            connection.close()
 
-    async def _is_taken(self, connection: Connection | None, number: int) -> bool:
+    async def _is_taken(self, connection: Connection, number: int) -> bool:
         """Post once; say whether the answer was a 2xx."""
-        if connection is None:
-            return False
         try:
             status = await connection.post(self._requests[number])
         except (OSError, TimeoutError, httptools.HttpParserError):

@@ -8,7 +8,7 @@ import asyncio
 import http.client
 import time
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import httptools
 import typer
@@ -73,12 +73,17 @@ class Server(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's is one in all but its base class.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
         self._parser.feed_data(data)
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.close()
 
     def on_message_begin(self) -> None:
         """Called by the parser."""

@@ -1,12 +1,13 @@
 """The whole loop as processes, ready for leads: an agreement signed, a CRM listening."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from bench import receiver, report
 from bench.leads import SECRET, SECRET_VARIABLE, SOURCES
@@ -14,7 +15,6 @@ from bench.poster import Posted, read_posted
 from deploy.broker import free_port
 from deploy.child import Child, wait_until_ready
 from deploy.stack import Stack
-from services.client import Client
 
 AGREEMENT: Final = Path(__file__).parent.parent / "deploy" / "agreement.example.yaml"
 PEOPLE: Final = 20
@@ -104,28 +104,34 @@ class Whole:
 
     def _sign(self) -> None:
         """Propose the example's agreement and sign it for both sides."""
-        feedback = Client(self.stack.address("feedback"))
-        proposal = feedback.post("/v1/agreements", {"text": AGREEMENT.read_text()})
-        assert isinstance(proposal, dict)
+        proposal = self._say(
+            "feedback", "POST", "/v1/agreements", {"text": AGREEMENT.read_text()}
+        )
+        path = f"/v1/agreements/{proposal['name']}/sign"
         for side, signer in proposal["signers"].items():
-            signature = {
-                "side": side,
-                "signer": signer,
-                "text_sha256": proposal["text_sha256"],
-                "comment": "",
-            }
-            feedback.post(f"/v1/agreements/{proposal['name']}/sign", signature)
+            said = {"side": side, "signer": signer, "text_sha256": proposal["text_sha256"]}
+            self._say("feedback", "POST", path, said)
 
     def _hire(self) -> None:
-        handoff = Client(self.stack.address("handoff"))
         for number in range(PEOPLE):
-            handoff.post("/v1/people", {"name": f"Seller {number}"})
+            path = f"/v1/people/seller-{number}"
+            self._say("handoff", "PUT", path, {"name": f"Seller {number}"})
 
     def _subscribe(self) -> None:
         url = f"http://127.0.0.1:{self._receiver_port}/"
-        Client(self.stack.address("handoff")).post(
-            "/v1/endpoints", {"url": url, "event_types": ["HandoffRouted"]}
-        )
+        said = {"url": url, "event_types": ["HandoffRouted"]}
+        self._say("handoff", "POST", "/v1/endpoints", said)
+
+    def _say(self, room: str, method: str, path: str, content: object) -> Any:  # noqa: ANN401 (any JSON value)
+        """Send a command that must succeed; return its answer."""
+        connection = HTTPConnection("127.0.0.1", self.stack.ports[room], timeout=30)
+        headers = {"content-type": "application/json"}
+        connection.request(method, path, json.dumps(content), headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        assert answer.status < 300, f"{method} {path} answered {answer.status}: {body.decode()}"
+        return json.loads(body)
 
 
 class Posting:
