@@ -1,7 +1,7 @@
 """POST /hooks/{source}: from the bytes of a request to an answer that says it is durable.
 
-This is the one door that is not FastAPI's: it takes every message of every sender, and of the
-time FastAPI would spend on one, reading, verifying and keeping it takes a tenth.
+This is the one door that is not FastAPI's: it takes every message of every sender, so what a
+request costs here bounds what the whole loop can take.
 """
 
 from collections import Counter

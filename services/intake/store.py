@@ -333,7 +333,7 @@ def _outcome_columns(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def _touch(touch: Touch) -> str:
-    # Written out: dataclasses.asdict takes 40 us, this takes 1.
+    # Written out: dataclasses.asdict takes some fifteen times as long.
     return _json(
         {
             "source": touch.source,
