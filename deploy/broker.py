@@ -17,7 +17,7 @@ from deploy.child import Child, wait_until_ready
 JARS: Final = Path(__file__).resolve().parent.parent / ".kafka" / "libs"
 HEAP: Final = "-Xmx512m"
 JAVA_MAJOR_MIN: Final = 17
-START_TIMEOUT_SECONDS: Final = 60
+START_TIMEOUT_SECONDS: Final = 120
 # Sixteen bytes in base64. One id for all: such brokers never meet.
 CLUSTER_ID: Final = "bGVhZGxvb3AtZGV2LTAwMQ"
 # The node answers this many seconds at most before a probe gives up and is repeated.

@@ -25,7 +25,8 @@ PORTS: Final[dict[str, int]] = {
     "kafka": 9092,
 }
 PARTITIONS: Final = 8
-READY_TIMEOUT_SECONDS: Final = 60
+# A busy machine may take long; one that never answers is told apart soon enough by its log.
+READY_TIMEOUT_SECONDS: Final = 120
 MIGRATE_TIMEOUT_SECONDS: Final = 120
 
 T = TypeVar("T")

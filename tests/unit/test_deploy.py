@@ -1,0 +1,216 @@
+"""The files that deploy Leadloop agree with the code, with each other and with the runbook."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY
+
+# Imported for what it registers.
+from leadloop import metrics  # noqa: F401  # the names below come from the registry it fills
+
+ROOT = Path(__file__).parents[2]
+PORTS = {"intake": 8001, "scoring": 8002, "handoff": 8003, "feedback": 8004}
+METRIC = re.compile(r"\bleadloop_[a-z_]+")
+
+
+def read_yaml(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def metric_names() -> set[str]:
+    """Every name a scrape may hold: those of a histogram's and a counter's samples included."""
+    names: set[str] = set()
+    for family in REGISTRY.collect():
+        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+        names |= {family.name + suffix for suffix in suffixes.get(family.type, ("",))}
+    return names
+
+
+def alerts() -> list[dict[str, Any]]:
+    rules = read_yaml("deploy/prometheus/rules.yml")
+    return [rule for group in rules["groups"] for rule in group["rules"]]
+
+
+def alert_tests() -> Iterator[tuple[str, bool]]:
+    """The alerts that promtool is asked about, with whether each should fire there."""
+    for file in ("rules.test.yml", "rules.week.test.yml"):
+        for test in read_yaml(f"deploy/prometheus/{file}")["tests"]:
+            for case in test["alert_rule_test"]:
+                yield case["alertname"], bool(case["exp_alerts"])
+
+
+def panels() -> list[dict[str, Any]]:
+    board = json.loads((ROOT / "deploy/grafana/dashboards/leadloop.json").read_text())
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_asks_for_metrics_that_exist(alert: dict[str, Any]) -> None:
+    assert set(METRIC.findall(alert["expr"])) <= metric_names()
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_says_what_is_wrong_and_what_to_do(alert: dict[str, Any]) -> None:
+    page, _, anchor = alert["annotations"]["runbook"].partition("#")
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), flags=re.MULTILINE)
+
+    assert alert["annotations"]["summary"]
+    assert alert["annotations"]["action"]
+    assert alert["labels"]["severity"] in {"page", "ticket"}
+    assert anchor == alert["alert"].lower()
+    assert alert["alert"] in headings
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_is_proven_to_fire_and_to_stay_quiet(alert: dict[str, Any]) -> None:
+    proven = {fires for name, fires in alert_tests() if name == alert["alert"]}
+
+    assert proven == {True, False}
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_a_panel_asks_for_metrics_that_exist(panel: dict[str, Any]) -> None:
+    asked = {name for target in panel["targets"] for name in METRIC.findall(target["expr"])}
+
+    assert asked
+    assert asked <= metric_names()
+
+
+def test_compose_runs_one_image_four_times_with_nothing_to_write_on() -> None:
+    services = read_yaml("docker-compose.yml")["services"]
+
+    for room in PORTS:
+        assert services[room]["image"] == services["prepare"]["image"]
+        assert services[room]["command"] == ["run", room]
+        assert services[room]["read_only"]
+        assert services[room]["cap_drop"] == ["ALL"]
+        assert services[room]["deploy"]["resources"]["limits"]
+
+
+def test_compose_holds_no_secret_and_refuses_to_start_without_one() -> None:
+    for name, service in read_yaml("docker-compose.yml")["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|TOKEN|DATABASE_URL", variable):
+                assert ":?" in value, f"{name} sets {variable} without asking for it"
+
+
+def test_compose_asks_everything_that_runs_whether_it_is_healthy() -> None:
+    services = read_yaml("docker-compose.yml")["services"]
+
+    assert [n for n, s in services.items() if n != "prepare" and "healthcheck" not in s] == []
+
+
+def test_ports_are_the_same_wherever_they_are_written() -> None:
+    services = read_yaml("docker-compose.yml")["services"]
+    scraped = read_yaml("deploy/prometheus/prometheus.yml")["scrape_configs"][0]
+    targets = scraped["static_configs"][0]["targets"]
+
+    assert targets == [f"{room}:{port}" for room, port in PORTS.items()]
+    for room, port in PORTS.items():
+        assert services[room]["ports"] == [f"${{LEADLOOP_BIND:-127.0.0.1}}:{port}:{port}"]
+        assert services[room]["healthcheck"]["test"][-1] == str(port)
+        assert default_port(room) == port
+
+
+def default_port(room: str) -> int:
+    from importlib import import_module
+
+    port: int = import_module(f"services.{room}.settings").Settings.model_fields["port"].default
+    return port
+
+
+def documents(room: str) -> dict[str, Any]:
+    text = (ROOT / f"deploy/kubernetes/{room}.yaml").read_text()
+    return {document["kind"]: document for document in yaml.safe_load_all(text)}
+
+
+def container(deployment: dict[str, Any]) -> Any:
+    (only,) = deployment["spec"]["template"]["spec"]["containers"]
+    return only
+
+
+@pytest.mark.parametrize("room", PORTS)
+def test_a_pod_says_when_it_lives_and_when_it_is_ready(room: str) -> None:
+    running = container(documents(room)["Deployment"])
+
+    assert running["ports"] == [{"name": "http", "containerPort": PORTS[room]}]
+    assert running["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert running["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert running["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+@pytest.mark.parametrize("room", PORTS)
+def test_a_pod_may_do_nothing_that_it_need_not(room: str) -> None:
+    deployment = documents(room)["Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert not pod["automountServiceAccountToken"]
+    assert container(deployment)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container(deployment)["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("room", PORTS)
+def test_selectors_of_a_service_and_a_budget_find_the_pods(room: str) -> None:
+    found = documents(room)
+    labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
+
+    assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
+    assert found["Service"]["spec"]["selector"] == labels
+    assert found["Service"]["spec"]["ports"][0]["port"] == PORTS[room]
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    assert found["PodDisruptionBudget"]["spec"]["minAvailable"] == 1
+
+
+@pytest.mark.parametrize("room", ["handoff", "feedback"])
+def test_rooms_differ_in_name_and_port_only(room: str) -> None:
+    def anonymous(name: str) -> str:
+        text = (ROOT / f"deploy/kubernetes/{name}.yaml").read_text()
+        _, _, body = text.partition("\n")
+        return body.replace(name, "room").replace(str(PORTS[name]), "port")
+
+    assert anonymous(room) == anonymous("scoring")
+
+
+def test_every_file_of_the_kubernetes_folder_is_applied() -> None:
+    folder = ROOT / "deploy/kubernetes"
+    applied = read_yaml("deploy/kubernetes/kustomization.yaml")["resources"]
+
+    assert sorted(applied) == sorted(
+        path.name for path in folder.glob("*.yaml") if path.name != "kustomization.yaml"
+    )
+
+
+def test_every_locked_package_has_hashes_and_the_lock_names_no_registry() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    packages = re.split(r"\n(?=[a-z0-9])", lock)
+
+    assert all("--hash=sha256:" in package for package in packages[1:])
+    assert "://" not in lock
+    assert "index-url" not in lock
+
+
+def test_the_image_runs_as_nobody_and_installs_what_the_lock_holds() -> None:
+    text = (ROOT / "deploy/Dockerfile").read_text()
+    lines = text.splitlines()
+
+    assert "USER 10001" in lines
+    assert text.count("--require-hashes") == 2
+    assert text.count("--require-build-hashes") == 1
+
+
+def test_make_help_lists_every_target() -> None:
+    text = (ROOT / "Makefile").read_text()
+    declared = " ".join(re.findall(r"^\.PHONY: (.+)$", text, flags=re.MULTILINE)).split()
+    helped = re.findall(r"^([a-z0-9-]+):.*## ", text, flags=re.MULTILINE)
+
+    assert sorted(declared) == sorted(helped)
