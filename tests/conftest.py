@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -15,6 +15,7 @@ import pytest_asyncio
 from leadloop.clock import VirtualClock
 from leadloop.database import Database
 from leadloop.ids import Ids
+from leadloop.loop import sleep_until_woken
 from leadloop.logs import configure
 
 ROOT = Path(__file__).parent.parent
@@ -122,11 +123,15 @@ def topic_prefix() -> str:
     return f"t{secrets.token_hex(5)}."
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Let other tasks run until the condition holds; fail when it does not in time."""
+POLL = timedelta(milliseconds=20)
+
+
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> object:
+    """Let others run until the condition holds; return what it gives, fail if not in time."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 (the condition is anything, not an event)
-            await asyncio.sleep(0)
+        while not (found := condition()):
+            await sleep_until_woken(asyncio.Event(), POLL)
+        return found
 
 
 def _with_database(url: str, name: str) -> str:
