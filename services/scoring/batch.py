@@ -338,11 +338,12 @@ class Batch:
 
 async def open_batch(work: Work, lead_ids: Collection[str]) -> Batch:
     """Lock the leads that are named, or what they were merged into, and read them."""
-    body = await store.agreement_in_force(work.connection)
     states = await store.lock_leads(work.connection, sorted(set(lead_ids)))
     while missing := {s.merged_into for s in states.values()} - states.keys() - {""}:
         survivors = await store.lock_leads(work.connection, sorted(missing))
         if not survivors:
             break
         states.update(survivors)
+    # Read after the locks: whoever held them may have judged by a version signed meanwhile.
+    body = await store.agreement_in_force(work.connection)
     return Batch(work, agreement_of(body) if body else None, states.values())

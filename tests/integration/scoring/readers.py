@@ -1,5 +1,6 @@
 """What tests look at after scoring has done its work."""
 
+import asyncio
 from collections.abc import Sequence
 
 from google.protobuf.message import Message
@@ -14,8 +15,7 @@ from tests.integration.scoring.builders import ONE
 
 
 async def rows(database: Database, table: str) -> int:
-    async with database.transaction() as work:
-        return int(await work.connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+    return await _scalar(database, f"SELECT count(*) FROM {table}")
 
 
 async def state_of(database: Database, lead_id: str = ONE) -> LeadState:
@@ -34,3 +34,16 @@ async def rescored(database: Database, clock: Clock) -> int:
 
 def kinds(events: Sequence[Message]) -> list[str]:
     return [type(event).__name__ for event in events]
+
+
+async def until_one_waits(database: Database) -> None:
+    """Return when a transaction of this database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+    async with asyncio.timeout(20):
+        while not await _scalar(database, waiting):
+            pass
+
+
+async def _scalar(database: Database, sql: str) -> int:
+    async with database.transaction() as work:
+        return int(await work.connection.scalar(text(sql)) or 0)

@@ -14,7 +14,7 @@ from leadloop.v1.agreement_pb2 import (
 from leadloop.v1.lead_pb2 import Touch
 from leadloop.v1.qualification_pb2 import LeadQualified, LeadScored
 from services.scoring import store
-from services.scoring.handlers import on_leads_captured
+from services.scoring.handlers import on_agreements_signed, on_leads_captured
 from services.scoring.tables import LeadState
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
@@ -29,12 +29,11 @@ from tests.integration.scoring.builders import (
     visit,
 )
 from tests.integration.scoring.conftest import envelopes
-from tests.integration.scoring.readers import kinds, rescored, state_of
+from tests.integration.scoring.readers import kinds, rescored, state_of, until_one_waits
 
 pytestmark = pytest.mark.integration
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-TABLES = ("leads", "activities", "cycles", "timers")
+HOUR = timedelta(hours=1)
 
 
 async def test_a_lead_that_meets_a_tier_is_qualified_with_all_that_sales_needs(
@@ -229,6 +228,25 @@ async def test_batches_that_race_over_the_same_new_leads_lose_and_double_nothing
     assert {(s.activity_count, s.engagement, s.cycle.count) for s in states} == {(6, 60, 1)}
     qualified = [e.lead_id for e in await published() if isinstance(e, LeadQualified)]
     assert sorted(qualified) == leads
+
+
+async def test_a_batch_that_waited_for_a_lead_judges_by_the_version_signed_meanwhile(
+    handle, published, database, clock, ids
+):
+    await handle(signed())
+    await handle(captured(country="FR", activity=visit(1)))
+
+    async with database.transaction() as holder:
+        await store.lock_leads(holder.connection, [ONE])
+        waiting = asyncio.create_task(handle(recorded(visit(2))))
+        await until_one_waits(database)
+        tripled = Rule(name="visit", is_engagement=True, condition="true", points=30)
+        newer = envelopes([signed(2, (tripled,))], clock, ids)
+        await on_agreements_signed(holder, newer)
+    await waiting
+
+    (event,) = await published()
+    assert (event.agreement_version, event.score.total) == (2, 60)
 
 
 async def test_a_lead_that_was_created_meanwhile_is_not_overwritten(database):
