@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from leadloop.events import moment, timestamp
 
 zones = st.integers(-720, 840).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-moments = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=zones)
+moments = st.datetimes(
+    datetime.fromisoformat("0002-01-01"), datetime.fromisoformat("9998-12-31"), timezones=zones
+)
 
 
 @given(moments)
