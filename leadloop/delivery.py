@@ -16,7 +16,7 @@ import orjson
 import structlog
 from google.protobuf.message import Message
 
-from leadloop import delivery_store, metrics
+from leadloop import delivery_store, metrics, tracing
 from leadloop.attempts import Delivery, Endpoint, Result, State, headers_of, judge
 from leadloop.backoff import WEBHOOK_SCHEDULE
 from leadloop.database import Database, Work
@@ -294,6 +294,7 @@ def _attributes(result: Result) -> dict[str, object]:
     return {
         "delivery_id": result.delivery.id,
         "event_id": result.delivery.event_id,
+        "trace_id": tracing.trace_id(result.delivery.traceparent),
         "endpoint_id": result.delivery.endpoint_id,
         "event_type": result.delivery.event_type,
         "attempt": result.delivery.attempt,

@@ -1,5 +1,6 @@
 """Post webhooks over HTTP, to public addresses only unless told otherwise."""
 
+import errno
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
@@ -79,7 +80,7 @@ class PublicResolver(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         public = [result for result in found if is_public(result["host"])]
         if not public:
-            raise PrivateAddress(f"{host} leads to a private address")
+            raise PrivateAddress(errno.EADDRNOTAVAIL, "it leads to a private address")
         return public
 
     async def close(self) -> None:

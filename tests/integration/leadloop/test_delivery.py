@@ -7,11 +7,12 @@ import orjson
 import pytest
 from aiohttp import web
 from google.protobuf.message import Message
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from leadloop import delivery_store, endpoint_store, signing
 from leadloop.attempts import Answer
-from leadloop.delivery import DeliveryLoop, Limits, enqueue
+from leadloop.delivery import READ_ALL_EVERY, DeliveryLoop, Limits, enqueue
 from leadloop.endpoint_store import NewEndpoint
 from leadloop.events import Envelope
 from leadloop.outbox import Promise, promise
@@ -380,7 +381,7 @@ async def test_private_addresses_are_refused_also_behind_a_name(
     loop = make_loop(post=careful)
     port = receiver.url.split(":")[2]
     await add_endpoint(database, receiver.url.replace("http:", "https:"))
-    await add_endpoint(database, f"https://localhost.localdomain:{port}")
+    await add_endpoint(database, f"https://127.1:{port}")
     await add_endpoint(database, f"https://0x7f000001:{port}")
     await queue(database, accepted())
 
@@ -388,8 +389,80 @@ async def test_private_addresses_are_refused_also_behind_a_name(
     await careful.close()
 
     errors = [error for (error,) in await deliveries(database, "last_error")]
-    assert len(errors) == 3
+    assert sum("its host is a private address" in error for error in errors) == 1
+    assert sum("it leads to a private address" in error for error in errors) == 2
     assert receiver.received == []
+
+
+async def test_a_transaction_that_commits_late_is_delivered_all_the_same(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    async with database.transaction() as late:
+        (slow,) = await promise(late, [Promise(accepted("lead-1"))])
+        await enqueue(late, [slow])
+        clock.advance_to(clock.now() + timedelta(minutes=1))
+        (quick,) = await queue(database, accepted("lead-2"))
+        await run_until_idle(loop, clock)
+        assert receiver.ids() == [quick.id]
+
+    clock.advance_to(clock.now() + READ_ALL_EVERY)
+    await run_until_idle(loop, clock)
+
+    assert receiver.ids() == [quick.id, slow.id]
+
+
+async def test_what_was_queued_while_its_endpoint_was_disabled_waits_quietly(
+    database, loop, receiver, clock
+):
+    endpoint = await add_endpoint(database, receiver.url)
+    async with database.transaction() as racing:
+        envelopes = await promise(racing, [Promise(accepted())])
+        await enqueue(racing, envelopes)
+        async with database.transaction() as work:
+            await delivery_store.disable(work.connection, [endpoint], "for a test")
+
+    assert await run_until_idle(loop, clock) == 0
+    assert await loop.next_due(clock.now()) is None
+    async with database.transaction() as work:
+        await endpoint_store.enable(work.connection, endpoint)
+    clock.advance_to(clock.now() + READ_ALL_EVERY)
+    await run_until_idle(loop, clock)
+    assert receiver.ids() == [envelopes[0].id]
+
+
+async def test_the_time_from_capture_to_delivery_is_measured(database, loop, receiver, clock):
+    def measured() -> tuple[float, float]:
+        name, labels = "leadloop_capture_to_delivery_seconds", {"service": "kit"}
+        count = REGISTRY.get_sample_value(f"{name}_count", labels) or 0
+        return count, REGISTRY.get_sample_value(f"{name}_sum", labels) or 0
+
+    count, seconds = measured()
+    await add_endpoint(database, receiver.url)
+    captured_at = clock.now() - timedelta(seconds=3)
+    await queue(database, accepted(), received_at=captured_at)
+    await queue(database, accepted())
+    await run_until_idle(loop, clock)
+
+    assert measured() == (count + 1, seconds + 3)
+
+
+async def test_a_receiver_that_does_not_answer_is_given_up_in_time(receiver):
+    hurried = HttpPoster(allow_private=True, timeout_seconds=0.2)
+    receiver.hold.clear()
+
+    answer = await hurried(receiver.url, {}, b"{}")
+    await hurried.close()
+
+    assert answer == Answer(None, error="no answer in time")
+
+
+async def test_a_receiver_that_answers_without_end_is_not_listened_to(receiver, poster):
+    receiver.answer = lambda _: web.Response(body=b"x" * 50_000_000)
+
+    answer = await poster(receiver.url, {}, b"{}")
+
+    assert answer.status == 200
 
 
 async def test_forgetting_a_lead_deletes_its_deliveries(database, receiver):

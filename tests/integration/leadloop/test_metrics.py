@@ -1,0 +1,75 @@
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+
+from leadloop import metrics
+from leadloop.database import Database
+from leadloop.delivery import enqueue
+from leadloop.endpoint_store import NewEndpoint, create
+from leadloop.outbox import Promise, promise
+from leadloop.signing import new_secret
+from leadloop.timers import Timer, arm
+from leadloop.v1.handoff_pb2 import HandoffAccepted
+
+SUBJECT = "00000000-0000-0000-0000-00000000000a"
+
+
+@pytest.fixture
+def database(make_database):
+    return make_database("kit")
+
+
+def gauge(name: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {"service": "kit"})
+
+
+async def test_ages_and_sizes_are_read_from_the_database(database, clock):
+    async with database.transaction() as work:
+        new = NewEndpoint(
+            work.ids.new(work.now), "https://crm.example.com", "", [], new_secret()
+        )
+        await create(work.connection, new, work.now)
+        envelopes = await promise(work, [Promise(HandoffAccepted(lead_id="lead-1"))] * 2)
+        await enqueue(work, envelopes)
+        await arm(work, [Timer(SUBJECT, "accept", work.now + timedelta(seconds=20))])
+    clock.advance_to(clock.now() + timedelta(seconds=30))
+
+    assert await metrics.refresh(database, service="kit")
+
+    assert gauge("leadloop_outbox_rows") == 2
+    assert gauge("leadloop_outbox_oldest_seconds") == 30
+    assert gauge("leadloop_timers_overdue_oldest_seconds") == 10
+    assert gauge("leadloop_deliveries_due_oldest_seconds") == 30
+    assert gauge("leadloop_parked_rows") == 0
+
+
+async def test_an_age_returns_to_zero(database, clock):
+    async with database.transaction() as work:
+        await promise(work, [Promise(HandoffAccepted(lead_id="lead-1"))])
+    clock.advance_to(clock.now() + timedelta(seconds=30))
+    await metrics.refresh(database, service="kit")
+    async with database.transaction() as work:
+        await work.connection.execute(text("DELETE FROM outbox"))
+
+    await metrics.refresh(database, service="kit")
+
+    assert gauge("leadloop_outbox_oldest_seconds") == 0
+    assert gauge("leadloop_outbox_rows") == 0
+
+
+async def test_a_service_without_deliveries_has_the_other_readings(database):
+    async with database.transaction() as work:
+        await work.connection.execute(text("DROP TABLE deliveries"))
+
+    assert await metrics.refresh(database, service="kit")
+
+
+async def test_a_database_that_is_away_does_not_break_the_scrape(database):
+    url = "postgresql+asyncpg://postgres@127.0.0.1:9/none"
+    away = Database(url, "kit", clock=database.clock, ids=database.ids)
+
+    assert not await metrics.refresh(away, service="kit")
+    assert b"leadloop_outbox_rows" in metrics.exposition()
+    await away.close()
