@@ -73,8 +73,9 @@ e2e: setup kafka ## The four processes, from a webhook to a signed delivery
 
 ##@ The contract
 .PHONY: proto
-proto: setup ## Generate leadloop/v1 from proto/
+proto: setup ## Generate leadloop/v1 and docs/asyncapi.yaml from proto/
 	@deploy/proto .
+	@$(PY) -m deploy.asyncapi > docs/asyncapi.yaml.new && mv docs/asyncapi.yaml.new docs/asyncapi.yaml
 
 .PHONY: verify
 verify: setup ## Fail when generated code or the lock is stale
