@@ -9,6 +9,7 @@ from datetime import datetime
 
 from leadloop.clock import VirtualClock
 from leadloop.loop import Loop
+from leadloop.relay import Relay
 from leadloop.service import Service
 from leadloop.transport import LocalTransport
 
@@ -53,6 +54,12 @@ class Stepper:
             done += await self.settle()
         self.clock.advance_to(moment)
         return done + await self.settle()
+
+    async def close(self) -> None:
+        """Let the relays give their connections back, before the services are closed."""
+        for loop, _ in self._loops:
+            if isinstance(loop, Relay):
+                await loop.close()
 
     def next_due(self) -> datetime | None:
         """Return when the next loop has something to do; None when nothing is planned."""

@@ -140,7 +140,7 @@ CAMPAIGNS = (
     ),
     Campaign("newsletter", Sender.MAUTIC, "newsletter", "email", 16, 0.60, 0.25, 0.95),
 )  # fmt: skip
-# The webinars of the quarter, at 11 o'clock.
+# The webinars of the quarter, at 10 o'clock.
 WEBINARS = (date(2026, 4, 17), date(2026, 5, 21), date(2026, 6, 12))
 
 
@@ -176,18 +176,18 @@ SELLER_OF = {seller.id: seller for seller in SELLERS}
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Two weeks of somebody's leave, and when they remembered to say so."""
+    """Somebody's leave; `at` is when they remembered to say so."""
 
+    at: datetime
     seller_id: str
     begins_at: datetime
-    told_at: datetime
     ends_at: datetime
 
 
 # Ben leaves on Monday; nobody tells Leadloop before Tuesday, so that some leads wait for him.
 ABSENCE = Absence(
-    "ben",
+    at=local(date(2026, 5, 12), 10),
+    seller_id="ben",
     begins_at=local(date(2026, 5, 11), 8),
-    told_at=local(date(2026, 5, 12), 10),
     ends_at=local(date(2026, 5, 26), 9),
 )

@@ -18,13 +18,12 @@ from services.demo.company import (
 )
 from services.demo.people import HEROINE, Person
 
-# What happens within one slot arrives together; each moment of its own costs the demo time.
-SLOT = timedelta(minutes=30)
+# What happens until the next of these hours arrives together then; each moment of its own costs
+# the demo some time.
+_HOURS = (8, 10, 12, 14, 16, 18, 21)
+_HOUR_WEIGHTS = (3, 7, 6, 6, 6, 3, 2)
 _DAYS = (LAST_DAY - FIRST_DAY).days + 1
-# On a weekend people visit less; in the evening too, and at night they sleep.
 _WEEKEND_WEIGHT = 0.25
-_HOURS = tuple(range(7, 22))
-_HOUR_WEIGHTS = (1, 3, 6, 7, 6, 4, 4, 6, 6, 5, 4, 2, 2, 2, 1)
 
 
 class What(StrEnum):
@@ -90,7 +89,7 @@ def _around(person: Person, arrival: datetime, random: Random) -> Iterator[Step]
 
 
 def _to_the_webinar(person: Person, arrival: datetime, random: Random) -> Iterator[Step]:
-    coming = [local(day, 11) for day in WEBINARS if local(day, 11) > arrival]
+    coming = [local(day, 10) for day in WEBINARS if local(day, 10) > arrival]
     if coming and random.random() < (0.7 if person.needs else 0.35):
         yield Step(coming[0], person, What.WEBINAR, "Shifts that people keep")
     if random.random() < 0.3:
@@ -98,7 +97,7 @@ def _to_the_webinar(person: Person, arrival: datetime, random: Random) -> Iterat
 
 
 def _with_the_guide(person: Person, arrival: datetime, random: Random) -> Iterator[Step]:
-    yield Step(arrival + SLOT, person, What.DOWNLOAD, "Rota guide")
+    yield Step(_next_slot(arrival), person, What.DOWNLOAD, "Rota guide")
     if random.random() < 0.25:
         yield Step(_later(arrival, random, 14), person, What.PAGE, "/pricing")
 
@@ -178,14 +177,21 @@ def _day_of(days: Sequence[date], random: Random) -> date:
 def _daytime(day: date, random: Random) -> datetime:
     """Choose a slot of a day, when people are up."""
     hour = random.choices(_HOURS, _HOUR_WEIGHTS)[0]
-    return local(day, hour, random.choice((0, 30)))
+    return local(day, hour)
 
 
 def _later(at: datetime, random: Random, days_max: int) -> datetime:
     """Choose a slot of one of the next days, never at `at` or before."""
     today = at.astimezone(ZONE).date()
     days = [today + timedelta(days=day) for day in range(days_max + 1)]
-    return max(_daytime(_day_of(days, random), random), at + SLOT)
+    return max(_daytime(_day_of(days, random), random), _next_slot(at))
+
+
+def _next_slot(at: datetime) -> datetime:
+    """Return the first slot after a moment."""
+    day = at.astimezone(ZONE).date()
+    slots = [local(day, hour) for hour in _HOURS] + [local(day + timedelta(days=1), _HOURS[0])]
+    return next(slot for slot in slots if slot > at)
 
 
 def _heroines_first_days() -> list[Step]:
@@ -193,13 +199,12 @@ def _heroines_first_days() -> list[Step]:
     april = FIRST_DAY.replace
     return [
         Step(local(april(day=1), 14), HEROINE, What.CREATED),
-        Step(local(april(day=2), 11, 30), HEROINE, What.DOWNLOAD, "Rota guide"),
-        Step(local(april(day=2), 14, 30), HEROINE, What.PAGE, "/pricing"),
-        Step(local(april(day=22), 19, 30), HEROINE, What.PAGE, "/customers"),
+        Step(local(april(day=2), 10), HEROINE, What.DOWNLOAD, "Rota guide"),
+        Step(local(april(day=2), 14), HEROINE, What.PAGE, "/pricing"),
     ]
 
 
 def _heroine_comes_back(not_before: datetime) -> list[Step]:
     """She asks for a demo the morning after the agreed date; her second cycle begins."""
     day = not_before.astimezone(ZONE).date()
-    return [Step(local(day + timedelta(days=1), 9, 30), HEROINE, What.DEMO, "Demo")]
+    return [Step(local(day + timedelta(days=1), 10), HEROINE, What.DEMO, "Demo")]

@@ -11,7 +11,7 @@ from services.demo.people import HEROINE, Person
 from services.handoff.calendar import due
 
 # What happens within one slot is done together; each moment of its own costs the demo time.
-SLOT = timedelta(minutes=15)
+SLOT = timedelta(minutes=30)
 _CONNECTS = 0.4
 _WINS = 0.42
 # Somebody who forgets a lead finds it about two working days later.
@@ -208,7 +208,7 @@ def at_work(after: datetime, minutes: int, seller: Seller) -> datetime:
 
 def _slot(moment: datetime) -> datetime:
     """Return the moment, or the next slot when it lies between two."""
-    past = timedelta(minutes=moment.minute % 15, seconds=moment.second)
+    past = timedelta(minutes=moment.minute % 30, seconds=moment.second)
     whole = moment.replace(microsecond=0) - past
     return whole if whole == moment else whole + SLOT
 
@@ -229,9 +229,8 @@ def _heroines_story(assignment: Assignment) -> Iterator[Action]:
         if assignment.turn > 0:
             yield from _too_early(assignment)
         return
-    call, meeting = assignment.at + SLOT * 2, local(date(2026, 5, 8), 10)
-    opened, won = meeting + SLOT * 2, local(date(2026, 6, 11), 14)
-    yield Action(assignment.at + SLOT, Verb.ACCEPT, assignment)
+    call, meeting = assignment.at + SLOT, local(date(2026, 5, 8), 10)
+    opened, won = meeting + SLOT, local(date(2026, 6, 11), 14)
     yield Action(call, Verb.ATTEMPT, assignment, channel="call", result="connected")
     yield Action(meeting, Verb.ATTEMPT, assignment, channel="meeting", result="connected")
     yield Action(opened, Verb.CONVERT, assignment, deal_id="Q2-0000-2")
@@ -242,9 +241,9 @@ def _heroines_story(assignment: Assignment) -> Iterator[Action]:
 def _too_early(assignment: Assignment) -> Iterator[Action]:
     at = assignment.at
     yield Action(at + SLOT, Verb.ACCEPT, assignment)
-    yield Action(at + SLOT * 3, Verb.ATTEMPT, assignment, channel="call", result="connected")
+    yield Action(at + SLOT * 2, Verb.ATTEMPT, assignment, channel="call", result="connected")
     yield Action(
-        at + SLOT * 5,
+        at + SLOT * 3,
         Verb.RECYCLE,
         assignment,
         reason=Fate.BAD_TIMING,
