@@ -7,7 +7,7 @@ partial fact, and the facts of one key add up to the same whole in whatever orde
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,32 +151,18 @@ class ClockFact:
         )
 
 
-class Fact(Protocol):
-    """A partial fact: those of one key add up."""
-
-    @property
-    def key(self) -> object:
-        """Return what facts must share to add up."""
-        ...
-
-
 F = TypeVar("F", LeadFact, CycleFact, ClockFact)
 V = TypeVar("V")
 
 
 def summed(facts: Iterable[F]) -> list[F]:
     """Return one fact a key, sorted by key so that two batches lock rows in one order."""
-    whole: dict[object, F] = {}
+    whole: dict[Any, F] = {}
     for fact in facts:
-        known = whole.get(fact.key)
-        whole[fact.key] = fact if known is None else known.plus(fact)
-    return sorted(whole.values(), key=_sort_key)
-
-
-def _sort_key(fact: Fact) -> tuple[str, ...]:
-    return tuple(
-        str(part) for part in (fact.key if isinstance(fact.key, tuple) else (fact.key,))
-    )
+        key = fact.key
+        known = whole.get(key)
+        whole[key] = fact if known is None else known.plus(fact)
+    return [whole[key] for key in sorted(whole)]
 
 
 def _known(one: V | None, other: V | None) -> V | None:

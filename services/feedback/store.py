@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from leadloop.paging import not_a_cursor
 from services.feedback.facts import ClockFact, CycleFact, LeadFact
 from services.feedback.rules import Deal, Stage
+from services.feedback.upserts import CLOCKS, CYCLES, statement, told
 
 # Writers of timelines share this lock; forgetting a lead takes it alone, so that no entry can
 # slip in between its look at the timeline and its mark on the lead.
@@ -66,63 +67,6 @@ ON CONFLICT (lead_id) DO UPDATE SET
         OR (excluded.merged_at, excluded.merged_into) > (old.merged_at, old.merged_into)
         THEN excluded.merged_into ELSE old.merged_into END
 WHERE old.erased_at IS NULL
-""")
-
-# Says in SQL what CycleFact.plus says in Python: the first time of each step (LEAST passes
-# over nulls), what is known of the rest, the owner and the reason of the highest sequence.
-_ADD_CYCLES = text("""
-INSERT INTO cycles AS old (lead_id, cycle, handoff_id, tier, qualified_at, is_complete,
-    routed_at, owner_sequence, owner_id, accepted_at, attempted_at, rejected_at, recycled_at,
-    converted_at, disqualified_at, withdrawn_at, reason_sequence, reason, reason_label,
-    consequence)
-SELECT * FROM unnest(CAST(:lead_id AS uuid[]), CAST(:cycle AS int[]),
-    CAST(:handoff_id AS uuid[]), CAST(:tier AS text[]), CAST(:qualified_at AS timestamptz[]),
-    CAST(:is_complete AS boolean[]), CAST(:routed_at AS timestamptz[]),
-    CAST(:owner_sequence AS int[]), CAST(:owner_id AS text[]),
-    CAST(:accepted_at AS timestamptz[]), CAST(:attempted_at AS timestamptz[]),
-    CAST(:rejected_at AS timestamptz[]), CAST(:recycled_at AS timestamptz[]),
-    CAST(:converted_at AS timestamptz[]), CAST(:disqualified_at AS timestamptz[]),
-    CAST(:withdrawn_at AS timestamptz[]), CAST(:reason_sequence AS int[]),
-    CAST(:reason AS text[]), CAST(:reason_label AS text[]), CAST(:consequence AS smallint[]))
-ON CONFLICT (lead_id, cycle) DO UPDATE SET
-    handoff_id = COALESCE(old.handoff_id, excluded.handoff_id),
-    tier = COALESCE(old.tier, excluded.tier),
-    qualified_at = LEAST(old.qualified_at, excluded.qualified_at),
-    is_complete = COALESCE(old.is_complete, excluded.is_complete),
-    routed_at = LEAST(old.routed_at, excluded.routed_at),
-    owner_sequence = GREATEST(old.owner_sequence, excluded.owner_sequence),
-    owner_id = CASE WHEN excluded.owner_sequence > old.owner_sequence
-        THEN excluded.owner_id ELSE old.owner_id END,
-    accepted_at = LEAST(old.accepted_at, excluded.accepted_at),
-    attempted_at = LEAST(old.attempted_at, excluded.attempted_at),
-    rejected_at = LEAST(old.rejected_at, excluded.rejected_at),
-    recycled_at = LEAST(old.recycled_at, excluded.recycled_at),
-    converted_at = LEAST(old.converted_at, excluded.converted_at),
-    disqualified_at = LEAST(old.disqualified_at, excluded.disqualified_at),
-    withdrawn_at = LEAST(old.withdrawn_at, excluded.withdrawn_at),
-    reason_sequence = GREATEST(old.reason_sequence, excluded.reason_sequence),
-    reason = CASE WHEN excluded.reason_sequence > old.reason_sequence
-        THEN excluded.reason ELSE old.reason END,
-    reason_label = CASE WHEN excluded.reason_sequence > old.reason_sequence
-        THEN excluded.reason_label ELSE old.reason_label END,
-    consequence = CASE WHEN excluded.reason_sequence > old.reason_sequence
-        THEN excluded.consequence ELSE old.consequence END
-""")
-
-_ADD_CLOCKS = text("""
-INSERT INTO clocks AS old (handoff_id, kind, started_at, lead_id, cycle, due_at,
-    allowed_seconds, warned_at, breached_at, met_at, used_seconds, is_late)
-SELECT * FROM unnest(CAST(:handoff_id AS uuid[]), CAST(:kind AS smallint[]),
-    CAST(:started_at AS timestamptz[]), CAST(:lead_id AS uuid[]), CAST(:cycle AS int[]),
-    CAST(:due_at AS timestamptz[]), CAST(:allowed_seconds AS int[]),
-    CAST(:warned_at AS timestamptz[]), CAST(:breached_at AS timestamptz[]),
-    CAST(:met_at AS timestamptz[]), CAST(:used_seconds AS int[]), CAST(:is_late AS boolean[]))
-ON CONFLICT (handoff_id, kind, started_at) DO UPDATE SET
-    warned_at = LEAST(old.warned_at, excluded.warned_at),
-    breached_at = LEAST(old.breached_at, excluded.breached_at),
-    met_at = LEAST(old.met_at, excluded.met_at),
-    used_seconds = COALESCE(old.used_seconds, excluded.used_seconds),
-    is_late = COALESCE(old.is_late, excluded.is_late)
 """)
 
 _NEWEST_TOUCHES = text("""
@@ -295,15 +239,17 @@ async def add_leads(connection: AsyncConnection, facts: Sequence[LeadFact]) -> N
 
 
 async def add_cycles(connection: AsyncConnection, facts: Sequence[CycleFact]) -> None:
-    """Add facts, one a cycle, to what is known."""
+    """Add facts, one a cycle, to what is known: in SQL what CycleFact.plus says in Python."""
     if facts:
-        await connection.execute(_ADD_CYCLES, _columns(CycleFact, facts))
+        columns = told(CYCLES, facts)
+        await connection.execute(statement("cycles", tuple(columns)), columns)
 
 
 async def add_clocks(connection: AsyncConnection, facts: Sequence[ClockFact]) -> None:
-    """Add facts, one a clock, to what is known."""
+    """Add facts, one a clock, to what is known: in SQL what ClockFact.plus says in Python."""
     if facts:
-        await connection.execute(_ADD_CLOCKS, _columns(ClockFact, facts))
+        columns = told(CLOCKS, facts)
+        await connection.execute(statement("clocks", tuple(columns)), columns)
 
 
 async def newest_touches(
@@ -366,10 +312,3 @@ async def timeline(
     values = {"lead_id": lead_id, "limit": limit, **spot}
     rows = await connection.execute(_TIMELINE, values)
     return [Entry(*row) for row in rows]
-
-
-def _columns(
-    kind: type[CycleFact] | type[ClockFact], facts: Sequence[CycleFact] | Sequence[ClockFact]
-) -> dict[str, list[object]]:
-    """Turn facts into one array a column."""
-    return {field.name: [getattr(fact, field.name) for fact in facts] for field in fields(kind)}
