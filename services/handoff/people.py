@@ -82,7 +82,7 @@ SELECT id, name, available, away_until, last_assigned_seq FROM people
 WHERE queue = :queue ORDER BY id
 """)
 _TURNS = text("""
-UPDATE people SET received = received + turn.received, last_assigned_seq = turn.seq,
+UPDATE people SET received = people.received + turn.received, last_assigned_seq = turn.seq,
     last_assigned_at = :now
 FROM unnest(CAST(:ids AS text[]), CAST(:received AS bigint[]), CAST(:seqs AS bigint[]))
      AS turn (id, received, seq)
