@@ -74,6 +74,11 @@ CREATE INDEX deliveries_lead ON deliveries (lead_id, id)
 
 def delivery_tables(metadata: MetaData) -> None:
     """Describe the tables of ENDPOINTS and DELIVERIES in `metadata`."""
+    _endpoints(metadata)
+    _deliveries(metadata)
+
+
+def _endpoints(metadata: MetaData) -> None:
     Table(
         "endpoints",
         metadata,
@@ -88,6 +93,9 @@ def delivery_tables(metadata: MetaData) -> None:
         Column("reason", Text),
         Column("created_at", DateTime(timezone=True), nullable=False),
     )
+
+
+def _deliveries(metadata: MetaData) -> None:
     Table(
         "deliveries",
         metadata,
