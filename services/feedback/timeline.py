@@ -45,11 +45,28 @@ class Told:
     details: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What all sentences of a story share.
+
+    Attributes:
+        zone: Of the calendar of sales.
+        names: Of people in sales, by id.
+    """
+
+    zone: tzinfo
+    names: Mapping[str, str]
+
+    def name(self, person_id: str) -> str:
+        """Return a person's name, or else the id."""
+        return self.names.get(person_id, person_id)
+
+
 def tell(entries: Sequence[Entry]) -> list[Told]:
     """Tell entries in their order, times in the zone of the lead's calendar."""
     events = [EVENT_TYPES[_PACKAGE + entry.type].FromString(entry.value) for entry in entries]
-    zone = zone_of(events)
-    return [_told(entry, event, zone) for entry, event in zip(entries, events, strict=True)]
+    scene = Scene(zone_of(events), _names(events))
+    return [_told(entry, event, scene) for entry, event in zip(entries, events, strict=True)]
 
 
 def story(told: Sequence[Told]) -> str:
@@ -79,33 +96,39 @@ def zone_of(events: Iterable[Message]) -> tzinfo:
     return ZoneInfo("UTC")
 
 
-def _told(entry: Entry, event: Message, zone: tzinfo) -> Told:
-    sentence, *details = _TELL[type(event)](event, zone)
+def _names(events: Iterable[Message]) -> dict[str, str]:
+    """Return the names of all who were thought of."""
+    people = [one for event in events for one in getattr(event, "candidates", ())]
+    return {one.person_id: one.name for one in people if one.name}
+
+
+def _told(entry: Entry, event: Message, scene: Scene) -> Told:
+    sentence, *details = _TELL[type(event)](event, scene)
     if len(details) > DETAILS_MAX:
         details = [*details[:DETAILS_MAX], f"and {len(details) - DETAILS_MAX} more"]
     service = _SERVICES[route_of(type(event)).topic]
     return Told(entry, service, event, sentence, tuple(details))
 
 
-def _captured(event: lead.LeadCaptured, _: tzinfo) -> list[str]:
+def _captured(event: lead.LeadCaptured, _: Scene) -> list[str]:
     what = "First heard of" if event.is_new else "Heard of again"
     return [f"{what} through {event.source}", *_came(event)]
 
 
-def _did(event: lead.ActivityRecorded, _: tzinfo) -> list[str]:
+def _did(event: lead.ActivityRecorded, _: Scene) -> list[str]:
     kind = event.activity.kind.replace("_", " ") or "activity"
     return [f"Did: {kind}, told by {event.source}", *_touched(event)]
 
 
-def _merged(event: lead.LeadsMerged, _: tzinfo) -> list[str]:
+def _merged(event: lead.LeadsMerged, _: Scene) -> list[str]:
     return [f"Is the same person as {event.merged_lead_id}: {event.reason}"]
 
 
-def _erased(_: lead.LeadErased, __: tzinfo) -> list[str]:
+def _erased(_: lead.LeadErased, __: Scene) -> list[str]:
     return ["Asked to be forgotten"]
 
 
-def _scored(event: qualification.LeadScored, _: tzinfo) -> list[str]:
+def _scored(event: qualification.LeadScored, _: Scene) -> list[str]:
     before, now = event.tier_before or "no tier", event.tier or "no tier"
     return [
         f"Scored {_points(event.score)}: from {before} to {now}{_version(event)}",
@@ -113,7 +136,7 @@ def _scored(event: qualification.LeadScored, _: tzinfo) -> list[str]:
     ]
 
 
-def _qualified(event: qualification.LeadQualified, _: tzinfo) -> list[str]:
+def _qualified(event: qualification.LeadQualified, _: Scene) -> list[str]:
     trigger = f", on {event.trigger.replace('_', ' ')}" if event.trigger else ""
     return [
         f"Qualified as {event.tier}, cycle {event.cycle}, with {_points(event.score)}"
@@ -122,97 +145,101 @@ def _qualified(event: qualification.LeadQualified, _: tzinfo) -> list[str]:
     ]
 
 
-def _disqualified(event: qualification.LeadDisqualified, _: tzinfo) -> list[str]:
+def _disqualified(event: qualification.LeadDisqualified, _: Scene) -> list[str]:
     return [f"Is no longer qualified: {event.reason}{_version(event)}"]
 
 
-def _routed(event: handoff.HandoffRouted, zone: tzinfo) -> list[str]:
+def _routed(event: handoff.HandoffRouted, scene: Scene) -> list[str]:
     if event.HasField("owner"):
         sentence = f"Goes to {event.owner.name} as {event.tier}{_version(event)}"
     else:
         sentence = f"Waits in the queue: nobody is available{_version(event)}"
-    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, zone)]
+    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, scene.zone)]
 
 
-def _reassigned(event: handoff.HandoffReassigned, zone: tzinfo) -> list[str]:
+def _reassigned(event: handoff.HandoffReassigned, scene: Scene) -> list[str]:
     # `from` is a word of Python.
     left = getattr(event, "from").name or "the queue"
     sentence = f"Goes from {left} to {event.to.name}: {event.reason}"
-    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, zone)]
+    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, scene.zone)]
 
 
-def _accepted(event: handoff.HandoffAccepted, _: tzinfo) -> list[str]:
-    return [f"{event.actor} accepts"]
+def _accepted(event: handoff.HandoffAccepted, scene: Scene) -> list[str]:
+    return [f"{scene.name(event.actor)} accepts"]
 
 
-def _rejected(event: handoff.HandoffRejected, _: tzinfo) -> list[str]:
-    return [f"{event.actor} refuses: {event.reason}{_note(event.note)}"]
+def _rejected(event: handoff.HandoffRejected, scene: Scene) -> list[str]:
+    return [f"{scene.name(event.actor)} refuses: {event.reason}{_note(event.note)}"]
 
 
-def _attempted(event: handoff.ContactAttempted, _: tzinfo) -> list[str]:
+def _attempted(event: handoff.ContactAttempted, scene: Scene) -> list[str]:
     channel = _word(handoff.Channel.items(), event.channel, "CHANNEL_")
     result = _word(handoff.AttemptResult.items(), event.result, "ATTEMPT_RESULT_")
     return [
-        f"{event.actor} tries to reach the person, attempt {event.attempt}: "
+        f"{scene.name(event.actor)} tries to reach the person, attempt {event.attempt}: "
         f"{channel}, {result}{_note(event.note)}"
     ]
 
 
-def _warned(event: handoff.ClockWarned, zone: tzinfo) -> list[str]:
-    return [f"Warning to {_owner(event)}: {_due(event.clock, zone)}"]
+def _warned(event: handoff.ClockWarned, scene: Scene) -> list[str]:
+    return [f"Warning to {_owner(event)}: {_due(event.clock, scene.zone)}"]
 
 
-def _breached(event: handoff.ClockBreached, zone: tzinfo) -> list[str]:
-    return [f"Broken by {_owner(event)}: {_due(event.clock, zone)}"]
+def _breached(event: handoff.ClockBreached, scene: Scene) -> list[str]:
+    return [f"Broken by {_owner(event)}: {_due(event.clock, scene.zone)}"]
 
 
-def _met(event: handoff.ClockMet, _: tzinfo) -> list[str]:
+def _met(event: handoff.ClockMet, _: Scene) -> list[str]:
     kind = clock_word(event.clock.kind)
     used, allowed = duration(event.used_seconds), duration(event.clock.allowed_seconds)
     late = ", late" if event.is_late else ""
     return [f"Kept{late}: {kind} after {used} of {allowed}"]
 
 
-def _escalated(event: handoff.HandoffEscalated, _: tzinfo) -> list[str]:
+def _escalated(event: handoff.HandoffEscalated, _: Scene) -> list[str]:
     return [f"Needs a manager: {event.reason}"]
 
 
-def _recycled(event: handoff.HandoffRecycled, zone: tzinfo) -> list[str]:
-    when = f", not before {_day(event.not_before, zone)}" if _has(event, "not_before") else ""
-    return [f"{event.actor} gives it back: {event.reason}{when}{_note(event.note)}"]
+def _recycled(event: handoff.HandoffRecycled, scene: Scene) -> list[str]:
+    when = (
+        f", not before {_day(event.not_before, scene.zone)}"
+        if _has(event, "not_before")
+        else ""
+    )
+    return [f"{scene.name(event.actor)} gives it back: {event.reason}{when}{_note(event.note)}"]
 
 
-def _withdrawn(event: handoff.HandoffWithdrawn, _: tzinfo) -> list[str]:
+def _withdrawn(event: handoff.HandoffWithdrawn, _: Scene) -> list[str]:
     return [f"Is taken from sales: {event.reason}"]
 
 
-def _converted(event: handoff.HandoffConverted, _: tzinfo) -> list[str]:
+def _converted(event: handoff.HandoffConverted, scene: Scene) -> list[str]:
     deal = f", deal {event.deal_id}" if event.deal_id else ""
-    return [f"{event.actor} makes it an opportunity{deal}"]
+    return [f"{scene.name(event.actor)} makes it an opportunity{deal}"]
 
 
-def _opened(event: outcome.DealOpened, _: tzinfo) -> list[str]:
+def _opened(event: outcome.DealOpened, _: Scene) -> list[str]:
     return [f"Deal {event.deal_id} is open{_value(event)}"]
 
 
-def _won(event: outcome.DealWon, _: tzinfo) -> list[str]:
+def _won(event: outcome.DealWon, _: Scene) -> list[str]:
     return [f"Deal {event.deal_id} is won{_value(event)}"]
 
 
-def _lost(event: outcome.DealLost, _: tzinfo) -> list[str]:
+def _lost(event: outcome.DealLost, _: Scene) -> list[str]:
     reason = f": {event.reason}" if event.reason else ""
     return [f"Deal {event.deal_id} is lost{_value(event)}{reason}"]
 
 
-def _returned(event: outcome.LeadReturned, zone: tzinfo) -> list[str]:
+def _returned(event: outcome.LeadReturned, scene: Scene) -> list[str]:
     if not event.HasField("not_before"):
         return [f"Never to come back: {event.label}{_note(event.note)}"]
-    again = f"Back to marketing: {event.label}, not before {_day(event.not_before, zone)}"
+    again = f"Back to marketing: {event.label}, not before {_day(event.not_before, scene.zone)}"
     evidence = f"comes back with: {event.new_evidence}"
     return [again + _note(event.note), *([evidence] if event.new_evidence else [])]
 
 
-def _said(event: outcome.FeedbackGiven, _: tzinfo) -> list[str]:
+def _said(event: outcome.FeedbackGiven, _: Scene) -> list[str]:
     return [f"{event.author} on {event.subject}: {event.text}"]
 
 
@@ -305,7 +332,7 @@ def _word(names: Sequence[tuple[str, int]], number: int, prefix: str) -> str:
     return found.removeprefix(prefix).lower().replace("_", " ")
 
 
-_TELL: Mapping[type[Message], Callable[[Any, tzinfo], list[str]]] = {
+_TELL: Mapping[type[Message], Callable[[Any, Scene], list[str]]] = {
     lead.LeadCaptured: _captured,
     lead.ActivityRecorded: _did,
     lead.LeadsMerged: _merged,

@@ -1,0 +1,34 @@
+import pytest
+
+from services.feedback import render
+from services.feedback.reports import By, FunnelRow
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "-"), (0, "0m"), (45, "0m 45s"), (900, "15m"), (3600, "1h"), (5430, "1h 30m")],
+)
+def test_business_time_reads_as_people_say_it(seconds, words):
+    assert render.duration(seconds) == words
+
+
+def test_money_is_told_by_currency():
+    assert render.money({"USD": 5_000, "EUR": 123_456_700}) == "1,234,567 EUR + 50 USD"
+    assert render.money({}) == "-"
+
+
+def test_the_funnel_ends_with_a_line_for_all():
+    rows = [
+        FunnelRow("spring", 10, 5, 5, 4, 2, 1, 1, 1, {"EUR": 100}),
+        FunnelRow("", 2, 0, 0, 0, 0, 0, 0, 0, {}),
+    ]
+
+    lines = render.funnel(rows, By.CAMPAIGN).splitlines()
+
+    assert lines[0].split() == [
+        *("campaign", "captured", "qualified", "routed", "accepted", "converted"),
+        *("won", "lost", "returned", "value"),
+    ]
+    assert lines[3].startswith("(none)")
+    assert lines[4].split() == ["all", "12", "5", "5", "4", "2", "1", "1", "1", "1", "EUR"]
+    assert len({len(line) for line in lines[:2]}) == 1
