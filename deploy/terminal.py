@@ -18,6 +18,12 @@ from deploy.stack import PORTS, ROOMS, Stack
 FOLDER = Path(".stack")
 COLOURS = dict(zip(ROOMS, ("cyan", "magenta", "green", "yellow"), strict=True))
 LOOK_EVERY_SECONDS = 0.5
+VENV_BIN = ".venv/bin"
+AGREEMENT = "deploy/agreement.example.yaml"
+LEAD = (
+    '{"email": "ada@example.com", "company": "Analytical Engines", "country": "DE", '
+    '"job_title": "Head of Sales", "activity": {"kind": "demo_request"}}'
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 console = Console()
@@ -98,13 +104,20 @@ def _print_plain(line: str) -> None:
 
 
 def _next_commands(stack: Stack) -> list[str]:
+    """Return the way of a first lead: an agreement, a person in sales, the lead itself."""
     intake, handoff, feedback = (stack.address(r) for r in ("intake", "handoff", "feedback"))
+    json = "-H 'content-type: application/json'"
+    text = f"--sha256 $(sha256sum <{AGREEMENT} | cut -c1-64)"
+    sign = f"leadloop agreement sign default --url {feedback} {text}"
     return [
-        f"curl {intake}/v1/leads -H 'content-type: application/json' -d "
-        """'{"email": "ada@example.com", "company": "Analytical Engines"}'""",
-        f"curl {handoff}/v1/handoffs",
-        f"curl {feedback}/v1/reports/funnel",
-        f"curl {intake}/metrics",
+        f"export PATH=$PWD/{VENV_BIN}:$PATH",
+        f"leadloop agreement propose {AGREEMENT} --url {feedback}",
+        f"{sign} --side marketing --signer 'Mara Lindt'",
+        f"{sign} --side sales --signer 'Tom Berger'",
+        f'curl -X PUT {handoff}/v1/people/eva {json} -d \'{{"name": "Eva Roth"}}\'',
+        f"curl -s {intake}/v1/leads {json} -d '{LEAD}'",
+        f"curl -s {handoff}/v1/handoffs",
+        f"leadloop report funnel --url {feedback}",
     ]
 
 
