@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from leadloop.delivery_store import Queued, insert
+from leadloop.delivery_store import Queued, forget, insert
 from leadloop.idempotency import Command, claim
 from leadloop.upkeep import Upkeep
 
@@ -27,6 +27,10 @@ async def tidy(upkeep, clock) -> int:
     return done
 
 
+def queued(delivery_id: str, event_id: str, lead_id: str) -> Queued:
+    return Queued(delivery_id, ENDPOINT, event_id, "type", lead_id, "", b"{}", None)
+
+
 async def add_rows(database, *, state: str, nth: int) -> None:
     """Add a handled mark, a delivery and a claimed key, all of now."""
     async with database.transaction() as work:
@@ -35,7 +39,7 @@ async def add_rows(database, *, state: str, nth: int) -> None:
             text("INSERT INTO inbox (event_id, handled_at) VALUES (CAST(:id AS uuid), :now)"),
             {"id": mark, "now": work.now},
         )
-        one = Queued(work.ids.new(work.now), ENDPOINT, mark, "type", "lead-1", "", b"{}", None)
+        one = queued(work.ids.new(work.now), mark, "lead-1")
         await insert(work.connection, [one], work.now)
         await work.connection.execute(
             text("UPDATE deliveries SET state = :state WHERE id = CAST(:id AS uuid)"),
@@ -93,3 +97,15 @@ async def test_tables_that_a_service_lacks_are_passed_over(database, upkeep, clo
             await work.connection.execute(text(f"DROP TABLE {table}"))
 
     assert await tidy(upkeep, clock) == 0
+
+
+async def test_what_was_to_be_delivered_about_a_forgotten_person_is_deleted(database):
+    async with database.transaction() as work:
+        for lead in ("lead-1", "lead-2"):
+            one = queued(work.ids.new(work.now), work.ids.new(work.now), lead)
+            await insert(work.connection, [one], work.now)
+
+        assert await forget(work.connection, ["lead-1", "lead-3"]) == 1
+        left = await work.connection.scalars(text("SELECT lead_id FROM deliveries"))
+
+    assert left.all() == ["lead-2"]
