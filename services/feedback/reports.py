@@ -81,7 +81,8 @@ class MonthRow:
     """What marketing brought in a month, beside what it owes by the agreement in force.
 
     Attributes:
-        owed: For the part of the month inside the period; None when nothing is agreed.
+        owed: For the part of the month inside the period and since the first agreement; None
+            when nothing is agreed.
         accepted_percent: Of the handoffs that sales decided on; None when there are none.
             A refusal that re-routes decides nothing about quality.
     """
@@ -191,7 +192,8 @@ SELECT (SELECT jsonb_agg(kept ORDER BY tier, kind) FROM (
         FROM cycles WHERE qualified_at >= :since AND qualified_at < :until
         GROUP BY 1) AS brought) AS marketing,
     (SELECT contract FROM proposals WHERE version IS NOT NULL
-        ORDER BY signed_at DESC, version DESC LIMIT 1) AS contract
+        ORDER BY signed_at DESC, version DESC LIMIT 1) AS contract,
+    (SELECT min(signed_at) FROM proposals) AS agreed_at
 """)
 
 _REASONS = text("""
@@ -224,13 +226,15 @@ async def service_levels(
     row = (await connection.execute(_SERVICE_LEVELS, values)).one()
     agreement = Agreement.FromString(row.contract) if row.contract else Agreement()
     until = min(period.until, now)
-    months = {found["month"]: found for found in row.marketing or []}
+    owing = Period(max(period.since, row.agreed_at or until), until)
+    found = {month["month"]: month for month in row.marketing or []}
+    months = (
+        _month_row(start, found.get(f"{start:%Y-%m}", {}), agreement, owing)
+        for start in _months(period.since, until)
+    )
     return ServiceLevels(
-        sales=tuple(_clock_row(found) for found in row.sales or []),
-        marketing=tuple(
-            _month_row(start, months.get(f"{start:%Y-%m}", {}), agreement, period.since, until)
-            for start in _months(period.since, until)
-        ),
+        sales=tuple(_clock_row(clocks) for clocks in row.sales or []),
+        marketing=tuple(month for month in months if month.qualified or month.owed),
     )
 
 
@@ -257,11 +261,11 @@ def clock_word(kind: int) -> str:
     return names.get(kind, f"kind {kind}").removeprefix("CLOCK_KIND_").lower().replace("_", " ")
 
 
-def owed_in(start: datetime, per_month: int, since: datetime, until: datetime) -> int:
+def owed_in(start: datetime, per_month: int, period: Period) -> int:
     """Return what is owed for the part of a month inside a period, rounded half up."""
     end = _next_month(start)
-    inside = min(end, until) - max(start, since)
-    return int(per_month * (inside / (end - start)) + 0.5)
+    inside = min(end, period.until) - max(start, period.since)
+    return int(per_month * (max(inside, timedelta(0)) / (end - start)) + 0.5)
 
 
 def _values(period: Period) -> dict[str, object]:
@@ -282,8 +286,7 @@ def _month_row(
     start: datetime,
     found: Mapping[str, int],
     agreement: Agreement,
-    since: datetime,
-    until: datetime,
+    owing: Period,
 ) -> MonthRow:
     level = agreement.marketing_level
     is_agreed = agreement.HasField("marketing_level")
@@ -291,7 +294,7 @@ def _month_row(
     return MonthRow(
         month=f"{start:%Y-%m}",
         qualified=qualified,
-        owed=owed_in(start, level.qualified_per_month, since, until) if is_agreed else None,
+        owed=owed_in(start, level.qualified_per_month, owing) if is_agreed else None,
         accepted_percent=_percent(found.get("accepted", 0), found.get("decided", 0)),
         accepted_percent_owed=level.accepted_percent if is_agreed else None,
         complete_percent=_percent(found.get("complete", 0), qualified),

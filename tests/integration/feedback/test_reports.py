@@ -126,7 +126,7 @@ async def test_the_service_levels_of_both_sides(signed):
     assert (on_time["tier"], on_time["kind"], on_time["met"]) == ("A", "accept", 1)
     assert (on_time["p50_seconds"], on_time["allowed_seconds"]) == (360, 900)
     assert (broken["tier"], broken["breached"], broken["met"]) == ("B", 1, 0)
-    month = answer["marketing"][-1]
+    (month,) = answer["marketing"]
     assert (month["month"], month["qualified"]) == ("2026-03", 2)
     assert (month["accepted_percent"], month["accepted_percent_owed"]) == (50, 70)
     assert (month["complete_percent"], month["complete_percent_owed"]) == (50, 80)
@@ -209,4 +209,5 @@ def test_what_is_owed_is_shared_out_over_the_month():
     start = MONDAY_MORNING.replace(day=1, hour=0)
     half = Period(start, start.replace(day=16, hour=12))
 
-    assert owed_in(start, 200, half.since, half.until) == 100
+    assert owed_in(start, 200, half) == 100
+    assert owed_in(start.replace(month=4), 200, half) == 0
