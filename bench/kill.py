@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Annotated, Final
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench import ground, report
 from bench.leads import number_in
-from bench.poster import Posted, read_posted
+from bench.poster import Posted
 from bench.receiver import Delivery
 from bench.whole import Posting, Whole, wait_for
 from deploy.stack import ROOMS
@@ -23,9 +24,8 @@ from leadloop.postgres import DATABASE
 
 PARTS: Final = (*ROOMS, "broker", "postgres")
 DOWN_SECONDS: Final = (1.0, 3.0)
-UP_SECONDS: Final = (1.0, 5.0)
-# A kill takes this long on average, with coming back; the sender's pace follows from it.
-KILL_SECONDS: Final = 8.0
+# One kill in so long, with the time to come back; the sender's pace follows from it.
+KILL_SECONDS: Final = 10.0
 LOOK_EVERY_SECONDS: Final = 0.1
 SILENCE_SECONDS: Final = 120.0
 
@@ -87,18 +87,26 @@ class Killer:
         self.havoc = Havoc(Counter(), Counter())
 
     def strike(self, part: str) -> None:
-        """Wait a random while, kill, wait another, start again."""
-        self._wait(*UP_SECONDS)
+        """Kill, wait a random while, start again."""
         self._stack.kill(part)
         self.havoc.kills[part] += 1
-        self._wait(*DOWN_SECONDS, dead=part)
+        until = time.monotonic() + self._random.uniform(*DOWN_SECONDS)
+        self.watch(lambda: time.monotonic() >= until, dead=part)
         self._stack.restart(part, wait=False)
 
-    def plan(self, kills: int) -> list[str]:
-        """Return which part is killed when: all about equally often, in random order."""
-        parts = [PARTS[n % len(PARTS)] for n in range(kills)]
+    def watch(self, is_over: Callable[[], bool], dead: str = "") -> None:
+        """Look after the services until something is over."""
+        while not is_over():
+            self.revive(dead)
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def plan(self, sizes: Sizes) -> list[tuple[int, str]]:
+        """Return after how many leads which part is killed: all about equally often."""
+        parts = [PARTS[n % len(PARTS)] for n in range(sizes.kills)]
         self._random.shuffle(parts)
-        return parts
+        share = sizes.leads / max(1, sizes.kills)
+        moments = [int(share * (n + self._random.random())) for n in range(sizes.kills)]
+        return list(zip(moments, parts, strict=True))
 
     def revive(self, dead: str = "") -> None:
         """Start services again that ended without being killed, as any supervisor would."""
@@ -106,12 +114,6 @@ class Killer:
             if name != dead and not child.is_running:
                 self.havoc.ended_by_themselves[name] += 1
                 self._stack.restart(name, wait=False)
-
-    def _wait(self, shortest: float, longest: float, dead: str = "") -> None:
-        until = time.monotonic() + self._random.uniform(shortest, longest)
-        while time.monotonic() < until:
-            self.revive(dead)
-            time.sleep(LOOK_EVERY_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -155,20 +157,21 @@ def measure(folder: Path, sizes: Sizes, seed: int = 1) -> tuple[Figures, Havoc]:
             *("--count", str(sizes.leads), "--connections", str(sizes.connections)),
             *("--rate", str(sizes.leads / max(1.0, sizes.kills * KILL_SECONDS))),
         )
-        while_posting = _strike(killer, posting, sizes.kills)
+        while_posting = _strike(killer, posting, sizes)
         posted = _drain(whole, killer, posting, sizes.leads)
         found = found_in(posted, asyncio.run(_cycles(whole)), whole.deliveries())
     return _figures(found, posted, while_posting, killer.havoc), killer.havoc
 
 
-def _strike(killer: Killer, posting: Posting, kills: int) -> int:
+def _strike(killer: Killer, posting: Posting, sizes: Sizes) -> int:
     """Kill parts one after the other; return how often it hit while leads were posted."""
     hits = 0
-    with report.Steps("kills", kills) as steps:
-        for done, part in enumerate(killer.plan(kills)):
+    with report.Steps("kills", sizes.kills) as steps:
+        for done, (moment, part) in enumerate(killer.plan(sizes)):
             steps.show(done, f"next: {part}; {posting.count():,} leads taken")
-            killer.strike(part)
+            killer.watch(partial(posting.has_taken, moment))
             hits += posting.child.is_running
+            killer.strike(part)
     return hits
 
 
@@ -186,7 +189,7 @@ def _drain(whole: Whole, killer: Killer, posting: Posting, leads: int) -> Posted
     for what, done in (("leads taken", taken), ("leads delivered", delivered)):
         with report.Steps(what, leads) as steps:
             wait_for(done, leads, silence_seconds=SILENCE_SECONDS, steps=steps)
-    return read_posted(posting.out)
+    return posting.posted()
 
 
 async def _cycles(whole: Whole) -> list[tuple[str, int, int]]:

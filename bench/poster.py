@@ -22,7 +22,7 @@ from leadloop.clock import SystemClock
 
 AGAIN_AFTER_SECONDS: Final = 0.5
 ANSWER_WITHIN_SECONDS: Final = 30
-FLUSH_EVERY: Final = 100
+FLUSH_EVERY: Final = 20
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from bench import ground, report
 from leadloop.logs import configure
 from leadloop.migrate import create_database
 from services.demo.company import BEGIN, END
-from services.demo.quarter import Happened, Progress, run_quarter
+from services.demo.quarter import Happened, Moment, run_quarter
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Difference:
 
 
 def record_quarter(
-    url: str, size: str, seed: int, progress: Callable[[Progress], None] | None = None
+    url: str, size: str, seed: int, progress: Callable[[Moment], None] | None = None
 ) -> list[Happened]:
     """Live through the quarter in an empty database; return every event it published."""
     configure(service="bench", level="ERROR")
@@ -83,7 +83,7 @@ def first_difference(
     return None
 
 
-def _show(steps: report.Steps, told: Progress) -> None:
+def _show(steps: report.Steps, told: Moment) -> None:
     routed = told.counts["HandoffRouted"]
     steps.show((told.now - BEGIN).days, f"{told.now:%d %B}, {routed:,} leads handed over")
 
@@ -99,7 +99,10 @@ def main(
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
 ) -> None:
     """Live through the demo's quarter twice; compare every event of the two runs."""
-    with ground.folder_of("replay") as folder, ground.postgres_in(folder) as postgres:
+    with (
+        ground.folder_of("replay") as folder,
+        ground.postgres_in(folder, durable=False) as postgres,
+    ):
         urls = postgres.url_of("first"), postgres.url_of("second")
         for name in ("first", "second"):
             asyncio.run(create_database(postgres.url, name))

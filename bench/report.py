@@ -82,12 +82,14 @@ def tell(line: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows for people; every column but the first is a number or short."""
-    shown = Table(title=title, title_justify="left", title_style="bold")
+    shown = Table()
     shown.add_column(columns[0])
     for column in columns[1:]:
         shown.add_column(column, justify="right")
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
+    # Not the table's own title: it would be broken at the table's width.
+    console.print(f"\n{title}", style="bold")
     console.print(shown)
 
 

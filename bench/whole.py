@@ -151,11 +151,19 @@ class Posting:
         lines = self.out.read_bytes().count(b"\n") if self.out.exists() else 0
         return max(0, lines - 1)
 
+    def has_taken(self, leads: int) -> bool:
+        """Say whether so many leads were taken."""
+        return self.count() >= leads
+
+    def posted(self) -> Posted:
+        """Return what was taken up to now."""
+        return read_posted(self.out)
+
     def finish(self) -> Posted:
         """Wait until it has ended; return what was taken."""
         if self.child.is_running:
             self.child.wait(FINISH_WITHIN_SECONDS)
-        return read_posted(self.out)
+        return self.posted()
 
 
 def wait_for(
