@@ -89,7 +89,8 @@ lock: setup ## Lock the dependencies of pyproject.toml with their hashes (ARGS=-
 
 ##@ Measurements; each prints a table and one line of JSON
 .PHONY: bench bench-kill bench-relay bench-loop bench-clocks bench-replay
-bench: bench-replay bench-relay bench-clocks bench-loop bench-kill ## All of them, one after another
+bench: setup kafka ## All of them at small sizes, one after another
+	@$(PY) -m bench $(ARGS)
 bench-kill: setup kafka ## Kill every part at random: nothing lost, nothing doubled
 bench-relay: setup ## Order and completeness under slow writers, beside a naive reader
 bench-loop: setup kafka ## Leads per second and time through the loop, beside two other chains

@@ -1,4 +1,4 @@
-"""All benchmarks, one after another, at small sizes: `make bench` says that nothing is broken."""
+"""All benchmarks at small sizes, one after another: that nothing is broken."""
 
 import subprocess
 import sys
