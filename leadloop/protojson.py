@@ -8,7 +8,7 @@ import base64
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -95,7 +95,7 @@ def _key(key: object) -> str:
 
 def _timestamp(stamp: Timestamp) -> str:
     """Return RFC 3339 with 0, 3, 6 or 9 digits after the second."""
-    text = (_EPOCH + timedelta(seconds=stamp.seconds)).isoformat()
+    text = _to_the_second(stamp.seconds)
     nanos = stamp.nanos
     if not nanos:
         return text + "Z"
@@ -104,6 +104,12 @@ def _timestamp(stamp: Timestamp) -> str:
     if nanos % 1_000 == 0:
         return f"{text}.{nanos // 1_000:06d}Z"
     return f"{text}.{nanos:09d}Z"
+
+
+@lru_cache(maxsize=10_000)
+def _to_the_second(seconds: int) -> str:
+    """Return the part up to the second; the events of a batch share theirs."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()
 
 
 def _double(value: float) -> float | str:

@@ -33,7 +33,7 @@ async def on_leads_qualified(work: Work, events: Sequence[Envelope[LeadQualified
         work.connection, [one.event.lead_id for one in fresh if one.event.cycle > 1]
     )
     begun = [_begin(work, desk, one, terms, refusers) for one in fresh]
-    await ledger.begin(work, begun)
+    await ledger.begin(work, desk.queue.name, begun)
     await close_desk(work, desk)
 
 
@@ -140,7 +140,7 @@ def _begin(
     change = rules.begin(new, route, known, work.now)
     desk.note(change)
     received = moment(qualified.received_at) if qualified.HasField("received_at") else None
-    return Begun(change, desk.queue.name, cause, received)
+    return Begun(change, cause, received)
 
 
 def _withdrawn(work: Work, held: Held, reason: str, cause: Envelope[Message]) -> Moved:

@@ -1,5 +1,6 @@
 """Write decisions down: rows, story, timers, promises, deliveries; one statement each."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,6 @@ class Begun:
     """A new handoff with the qualification that began it."""
 
     change: Change
-    queue: str
     cause: Envelope[LeadQualified]
     received_at: datetime | None
 
@@ -54,13 +54,10 @@ class _Event:
     received_at: datetime | None
 
 
-async def begin(work: Work, begun: Sequence[Begun]) -> None:
-    """Keep new handoffs and tell the world."""
-    await store.insert(
-        work.connection,
-        [Opened(one.change.handoff, one.queue, one.received_at) for one in begun],
-        work.now,
-    )
+async def begin(work: Work, queue: str, begun: Sequence[Begun]) -> None:
+    """Keep new handoffs of a queue and tell the world."""
+    opened = [Opened(one.change.handoff, one.received_at) for one in begun]
+    await store.insert(work.connection, queue, opened, work.now)
     messages = Messages(work.now)
     events = [
         _Event(
@@ -116,6 +113,7 @@ async def _tell(work: Work, events: Sequence[_Event]) -> None:
             Told(one.handoff.id, one.sequence, envelope.type, work.now, encode(envelope.event))
             for one, envelope in zip(events, envelopes, strict=True)
         ],
+        work.now,
     )
     await delivery.enqueue(work, envelopes, [one.received_at for one in events])
 
@@ -143,16 +141,17 @@ async def _reset_timers(work: Work, moved: Sequence[Moved]) -> None:
 
 
 def _count(changes: Sequence[Change]) -> None:
+    """Count what happened, each kind at once."""
+    states = Counter((one.handoff.state, one.handoff.tier) for one in changes if one.facts)
+    for (state, tier), count in states.items():
+        metrics.STATES.labels(state.value, tier).inc(count)
     for change in changes:
-        tier = change.handoff.tier
         for fact in change.facts:
             if isinstance(fact, facts.Warned | facts.Breached | facts.Met):
-                outcome = _outcome(fact)
-                metrics.CLOCKS.labels(fact.clock.kind.value, outcome, tier).inc()
+                kind, tier = fact.clock.kind.value, change.handoff.tier
+                metrics.CLOCKS.labels(kind, _outcome(fact), tier).inc()
             elif isinstance(fact, facts.Escalated):
-                metrics.ESCALATED.labels(tier).inc()
-        if change.facts:
-            metrics.STATES.labels(change.handoff.state.value, tier).inc()
+                metrics.ESCALATED.labels(change.handoff.tier).inc()
 
 
 def _outcome(fact: facts.Warned | facts.Breached | facts.Met) -> str:

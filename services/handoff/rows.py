@@ -50,7 +50,6 @@ class Opened:
     """A handoff to be kept for the first time."""
 
     handoff: Handoff
-    queue: str
     received_at: datetime | None
 
 

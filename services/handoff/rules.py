@@ -69,9 +69,18 @@ def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) ->
     if route.chosen is None or terms is None:
         waiting = replace(handoff, reason=route.waits_because, sequence=1)
         return Change(waiting, (facts.Routed(None, route.candidates, ()),))
-    owned = _owned(handoff, route.chosen, terms, now)
-    begun = facts.Routed(owned.owner, route.candidates, owned.clocks)
-    return changed(owned, begun)
+    # Written out, not built from the steps below: every lead comes through here.
+    running = clocks.start(terms.levels.get(handoff.tier), now, terms.calendar)
+    owned = replace(
+        handoff,
+        state=State.ASSIGNED,
+        since=now,
+        sequence=1,
+        owner=route.chosen,
+        agreement_version=terms.version,
+        clocks=running,
+    )
+    return Change(owned, (facts.Routed(route.chosen, route.candidates, running),))
 
 
 def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: str) -> Change:

@@ -51,20 +51,21 @@ SELECT CAST(handoff_id AS text), sequence, type, occurred_at, event FROM history
 WHERE handoff_id = CAST(:id AS uuid) ORDER BY sequence LIMIT :limit
 """)
 
+# What all new ones share is told once: each array costs its encoding, lead for lead.
 _INSERT = text("""
 INSERT INTO handoffs (id, lead_id, cycle, tier, queue, agreement_version, state, since,
     sequence, owner_id, owner_name, past_owners, reassigned, attempts, clocks_started_at,
     due_at, actor, reason, refused_by, deal_id, received_at, opened_at)
-SELECT id, lead_id, cycle, tier, queue, version, state, :now, sequence, owner_id, owner_name,
-    '{}', 0, 0, started_at, due_at, '', reason, '', '', received_at, :now
+SELECT id, lead_id, cycle, tier, :queue, version,
+    CASE WHEN owner_id IS NULL THEN 'queued' ELSE 'assigned' END, :now, 1, owner_id, owner_name,
+    '{}', 0, 0, CASE WHEN due_at IS NOT NULL THEN CAST(:now AS timestamptz) END, due_at, '',
+    reason, '', '', received_at, :now
 FROM unnest(CAST(:ids AS uuid[]), CAST(:lead_ids AS uuid[]), CAST(:cycles AS int[]),
-            CAST(:tiers AS text[]), CAST(:queues AS text[]), CAST(:versions AS int[]),
-            CAST(:states AS text[]), CAST(:sequences AS int[]), CAST(:owner_ids AS text[]),
-            CAST(:owner_names AS text[]), CAST(:started AS timestamptz[]),
-            CAST(:dues AS timestamptz[]), CAST(:reasons AS text[]),
-            CAST(:received AS timestamptz[]))
-     AS opened (id, lead_id, cycle, tier, queue, version, state, sequence, owner_id, owner_name,
-                started_at, due_at, reason, received_at)
+            CAST(:tiers AS text[]), CAST(:versions AS int[]), CAST(:owner_ids AS text[]),
+            CAST(:owner_names AS text[]), CAST(:dues AS timestamptz[]),
+            CAST(:reasons AS text[]), CAST(:received AS timestamptz[]))
+     AS opened (id, lead_id, cycle, tier, version, owner_id, owner_name, due_at, reason,
+                received_at)
 """)
 
 # A list of lists can't be unnested row by row, so former owners travel as one text each; a
@@ -99,8 +100,9 @@ WHERE handoffs.id = new.id
 
 _TELL = text("""
 INSERT INTO history (handoff_id, sequence, type, occurred_at, event)
-SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS int[]), CAST(:types AS text[]),
-                     CAST(:moments AS timestamptz[]), CAST(:events AS bytea[]))
+SELECT id, sequence, type, :now, event
+FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS int[]), CAST(:types AS text[]),
+            CAST(:events AS bytea[])) AS told (id, sequence, type, event)
 """)
 
 # One agreement name per installation is what scoring assumes too. A version that was compacted
@@ -216,18 +218,19 @@ async def story(connection: AsyncConnection, handoff_id: str, limit: int) -> lis
     return [Told(*row) for row in rows]
 
 
-async def insert(connection: AsyncConnection, opened: Sequence[Opened], now: datetime) -> None:
-    """Keep new handoffs."""
+async def insert(
+    connection: AsyncConnection, queue: str, opened: Sequence[Opened], now: datetime
+) -> None:
+    """Keep handoffs of one queue that began just now, with an owner or waiting."""
     if not opened:
         return
     new = [one.handoff for one in opened]
     values = {
         "now": now,
-        "ids": [one.id for one in new],
+        "queue": queue,
         "lead_ids": [one.lead_id for one in new],
         "cycles": [one.cycle for one in new],
         "tiers": [one.tier for one in new],
-        "queues": [one.queue for one in opened],
         "received": [one.received_at for one in opened],
     }
     await connection.execute(_INSERT, values | _standing(new))
@@ -240,7 +243,9 @@ async def update(connection: AsyncConnection, changed: Sequence[Handoff]) -> Non
     accept = [_clock(one, ClockKind.ACCEPT) for one in changed]
     attempt = [_clock(one, ClockKind.FIRST_ATTEMPT) for one in changed]
     values = {
-        "ids": [one.id for one in changed],
+        "states": [one.state.value for one in changed],
+        "sequences": [one.sequence for one in changed],
+        "started": [one.clocks[0].started_at if one.clocks else None for one in changed],
         "sinces": [one.since for one in changed],
         "past_owners": [" ".join(one.past_owners) for one in changed],
         "reassigned": [one.reassigned for one in changed],
@@ -259,16 +264,16 @@ async def update(connection: AsyncConnection, changed: Sequence[Handoff]) -> Non
     await connection.execute(_UPDATE, values | _standing(changed))
 
 
-async def tell(connection: AsyncConnection, told: Sequence[Told]) -> None:
-    """Add events to the stories of their handoffs."""
+async def tell(connection: AsyncConnection, told: Sequence[Told], now: datetime) -> None:
+    """Add events that happened just now to the stories of their handoffs."""
     if told:
         await connection.execute(
             _TELL,
             {
+                "now": now,
                 "ids": [one.handoff_id for one in told],
                 "sequences": [one.sequence for one in told],
                 "types": [one.type for one in told],
-                "moments": [one.occurred_at for one in told],
                 "events": [one.event for one in told],
             },
         )
@@ -276,12 +281,10 @@ async def tell(connection: AsyncConnection, told: Sequence[Told]) -> None:
 
 def _standing(handoffs: Sequence[Handoff]) -> dict[str, list[object]]:
     return {
+        "ids": [one.id for one in handoffs],
         "versions": [one.agreement_version for one in handoffs],
-        "states": [one.state.value for one in handoffs],
-        "sequences": [one.sequence for one in handoffs],
         "owner_ids": [one.owner and one.owner.id for one in handoffs],
         "owner_names": [one.owner and one.owner.name for one in handoffs],
-        "started": [one.clocks[0].started_at if one.clocks else None for one in handoffs],
         "dues": [one.due_at for one in handoffs],
         "reasons": [one.reason for one in handoffs],
     }
