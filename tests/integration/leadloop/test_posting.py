@@ -6,20 +6,6 @@ from aiohttp import web
 
 from leadloop.attempts import Answer
 from leadloop.posting import HttpPoster
-from tests.receivers import listening
-
-
-@pytest.fixture
-async def receiver():
-    async with listening() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def poster():
-    poster = HttpPoster(allow_private=True)
-    yield poster
-    await poster.close()
 
 
 @pytest.fixture

@@ -1,0 +1,135 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from leadloop.attempts import Answer
+from leadloop.delivery import READ_ALL_EVERY, DeliveryLoop, Limits, enqueue
+from leadloop.outbox import Promise, promise
+from tests.conftest import until
+from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
+
+
+@pytest.fixture
+def database(make_database):
+    return make_database("kit")
+
+
+@pytest.fixture
+def loop(make_loop):
+    return make_loop()
+
+
+async def test_a_delivery_whose_sender_died_goes_out_again_when_its_lease_ends(
+    database, make_loop, receiver, clock
+):
+    async def die(url, headers, body):
+        raise SystemError("the process ends here")
+
+    await add_endpoint(database, receiver.url)
+    (envelope,) = await queue(database, accepted())
+    with pytest.raises(SystemError):
+        await make_loop(post=die).run_once(clock.now())
+    other = make_loop()
+
+    assert await run_until_idle(other, clock) == 0
+    clock.advance_to(await other.next_due(clock.now()))
+    await run_until_idle(other, clock)
+
+    assert receiver.ids() == [envelope.id]
+    assert await deliveries(database) == [("delivered", 2, 204)]
+
+
+async def test_replicas_that_race_deliver_each_event_once(database, make_loop, receiver, clock):
+    await add_endpoint(database, receiver.url)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(200)))
+    loops = [make_loop(limits=Limits(at_once=16, at_once_each=16)) for _ in range(4)]
+
+    await asyncio.gather(*(run_until_idle(loop, clock) for loop in loops))
+
+    assert len(receiver.received) == 200
+    assert len(set(receiver.ids())) == 200
+    assert {state for state, *_ in await deliveries(database)} == {"delivered"}
+
+
+@pytest.fixture
+def make_late_loop(make_loop):
+    """Make a loop whose posts wait to be told what they are answered."""
+
+    def make() -> tuple[DeliveryLoop, asyncio.Future[int]]:
+        status = asyncio.get_running_loop().create_future()
+
+        async def post(url, headers, body):
+            return Answer(await status)
+
+        return make_loop(post=post), status
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (500, 204, ("delivered", 2, 204)),
+        (500, 400, ("pending", 2, 400)),
+        (200, 400, ("delivered", 2, 200)),
+        (200, 204, ("delivered", 2, 204)),
+    ],
+    ids=["late failure", "late retry", "late success", "second success"],
+)
+async def test_a_result_that_comes_after_its_lease_counts_only_as_success(
+    database, make_late_loop, clock, first, second, expected
+):
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted())
+    (slow, slow_status), (quick, quick_status) = make_late_loop(), make_late_loop()
+    await slow.run_once(clock.now())
+    clock.advance_to(await quick.next_due(clock.now()))
+    quick_status.set_result(second)
+    await quick.run_once(clock.now())
+    slow_status.set_result(first)
+    await run_until_idle(slow, clock)
+
+    assert await deliveries(database) == [expected]
+
+
+async def test_results_are_kept_while_the_database_is_away(
+    database, make_loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    await queue(database, accepted())
+    loop = make_loop()
+    receiver.hold.clear()
+    await loop.run_once(clock.now())
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE deliveries RENAME TO away"))
+    receiver.hold.set()
+    await until(lambda: loop._results)
+
+    with pytest.raises(Exception, match="deliveries"):
+        await loop.run_once(clock.now())
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE away RENAME TO deliveries"))
+    await run_until_idle(loop, clock)
+
+    assert len(receiver.received) == 1
+    assert await deliveries(database) == [("delivered", 1, 204)]
+
+
+async def test_a_transaction_that_commits_late_is_delivered_all_the_same(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    async with database.transaction() as late:
+        (slow,) = await promise(late, [Promise(accepted("lead-1"))])
+        await enqueue(late, [slow])
+        clock.advance_to(clock.now() + timedelta(minutes=1))
+        (quick,) = await queue(database, accepted("lead-2"))
+        await run_until_idle(loop, clock)
+        assert receiver.ids() == [quick.id]
+
+    clock.advance_to(clock.now() + READ_ALL_EVERY)
+    await run_until_idle(loop, clock)
+
+    assert receiver.ids() == [quick.id, slow.id]
