@@ -85,7 +85,8 @@ CREATE TABLE people (
     last_assigned_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT people_pkey PRIMARY KEY (id)
+    CONSTRAINT people_pkey PRIMARY KEY (id),
+    CONSTRAINT people_id CHECK (id ~ '^[^ ]+$')
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 CREATE INDEX people_queue ON people (queue, id)
 """
