@@ -5,6 +5,7 @@ All of it is read from the contract; docs/asyncapi.yaml is what this prints, hel
 
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,6 @@ from leadloop.records import CONTENT_TYPE, SPEC_VERSION
 
 PROTO = Path(__file__).parent.parent / "proto"
 _COMMENTED_MESSAGE = re.compile(r"((?:^//.*\n)+)message (\w+) ", re.MULTILINE)
-_READERS = {
-    "leads.v1": ["scoring", "handoff", "feedback"],
-    "agreements.v1": ["scoring", "handoff", "feedback"],
-    "qualifications.v1": ["handoff", "feedback"],
-    "handoffs.v1": ["feedback"],
-    "outcomes.v1": ["scoring"],
-}
 _WRITER = {
     "leads.v1": "intake",
     "agreements.v1": "feedback",
@@ -104,12 +98,22 @@ def _operations() -> dict[str, Any]:
             "action": "send",
             "channel": channel,
         }
-        for reader in _READERS[topic]:
+        for reader in readers_of(topic):
             operations[f"{reader}_receives_{_id(topic)}"] = {
                 "action": "receive",
                 "channel": dict(channel),
             }
     return operations
+
+
+def readers_of(topic: str) -> list[str]:
+    """Return the services that handle events of a topic."""
+    readers = []
+    for room in ("scoring", "handoff", "feedback"):
+        handled = import_module(f"services.{room}.handlers").HANDLERS
+        if topic in {route_of(kind).topic for kind in handled}:
+            readers.append(room)
+    return readers
 
 
 def _message(full_name: str, said: dict[str, str]) -> dict[str, Any]:
