@@ -15,8 +15,8 @@ import pytest_asyncio
 from leadloop.clock import VirtualClock
 from leadloop.database import Database
 from leadloop.ids import Ids
-from leadloop.loop import sleep_until_woken
 from leadloop.logs import configure
+from leadloop.loop import sleep_until_woken
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("intake", "scoring", "handoff", "feedback")

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-import pytest
 import pytest_asyncio
 
 from leadloop.consumer import KafkaTransport, create_topics
