@@ -5,6 +5,7 @@ changes one, since every released event must stay readable.
 """
 
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToJson
@@ -12,6 +13,8 @@ from google.protobuf.message import Message
 
 from leadloop.events import EVENT_TYPES, encode
 
+# The descriptors of the two implementations of protobuf share their attributes, not a type.
+Field = Any
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -29,7 +32,7 @@ def fill(message: Message, depth: int = 0) -> Message:
     return message
 
 
-def _fill_message(message: Message, field: FieldDescriptor, depth: int) -> None:
+def _fill_message(message: Message, field: Field, depth: int) -> None:
     target = getattr(message, field.name)
     child = target.add() if field.is_repeated else target
     if field.message_type.full_name.startswith("google.protobuf."):
@@ -38,7 +41,7 @@ def _fill_message(message: Message, field: FieldDescriptor, depth: int) -> None:
         fill(child, depth + 1)
 
 
-def _value(field: FieldDescriptor) -> object:
+def _value(field: Field) -> object:
     if field.type == FieldDescriptor.TYPE_STRING:
         return f"{field.name} {field.number}"
     if field.type == FieldDescriptor.TYPE_BOOL:
