@@ -120,7 +120,6 @@ def judge(
     now: datetime,
     *,
     schedule: tuple[timedelta, ...],
-    random: Random,
 ) -> Result:
     """Decide what becomes of a delivery after this answer: only a 2xx is success."""
     if answer.status is not None and 200 <= answer.status <= 299:
@@ -128,12 +127,17 @@ def judge(
     error = answer.error or f"HTTP {answer.status}"
     if answer.status == _GONE:
         return Result(delivery, State.FAILED, now, _GONE, error, now, is_gone=True)
-    wait = backoff.delay(delivery.attempt, schedule, random)
+    wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
     if wait is None:
         return Result(delivery, State.FAILED, now, answer.status, error, now)
     if answer.status in _THROTTLING:
         wait = max(wait, parse_retry_after(answer.retry_after, now))
     return Result(delivery, State.PENDING, now + wait, answer.status, error, now)
+
+
+def _jitter(delivery: Delivery) -> Random:
+    """Return what spreads retries: by chance between deliveries, the same in every run."""
+    return Random(f"{delivery.id} {delivery.attempt}")  # noqa: S311 (no secret comes of it)
 
 
 def parse_retry_after(text: str, now: datetime) -> timedelta:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from random import Random, SystemRandom
 
 import orjson
 import structlog
@@ -105,7 +104,6 @@ class DeliveryLoop:
         service: str,
         post: Post,
         limits: Limits | None = None,
-        random: Random | None = None,
     ) -> None:
         """Deliver what `database` queued.
 
@@ -114,13 +112,11 @@ class DeliveryLoop:
             service: Its name, a label of the metrics.
             post: Makes one post; `posting.HttpPoster`, or a receiver in this process.
             limits: How many at once, how often.
-            random: Spreads retries; a seeded one makes a run repeatable.
         """
         self._database = database
         self._service = service
         self._post = post
         self._limits = limits or Limits()
-        self._random = random or SystemRandom()
         self._under_way: set[asyncio.Task[None]] = set()
         self._under_way_to: Counter[str] = Counter()
         self._last_of: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -221,14 +217,8 @@ class DeliveryLoop:
                 return
         headers = headers_of(delivery, endpoint, clock.now())
         answer = await self._post(endpoint.url, headers, delivery.body)
-        result = judge(
-            delivery,
-            answer,
-            clock.now(),
-            schedule=self._limits.schedule,
-            random=self._random,
-        )
-        self._results.append(result)
+        schedule = self._limits.schedule
+        self._results.append(judge(delivery, answer, clock.now(), schedule=schedule))
 
     async def _gather(self, seconds: float) -> None:
         """Wait for posts under way, all of them or this long; raise what a task raised."""

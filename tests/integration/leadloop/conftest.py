@@ -1,7 +1,6 @@
 """Loops that deliver, and somebody to deliver to."""
 
 from datetime import timedelta
-from random import Random
 
 import pytest
 
@@ -31,7 +30,7 @@ async def make_loop(database, poster):
 
     def make(**options) -> DeliveryLoop:
         options = {"post": poster, "limits": Limits(schedule=SHORT)} | options
-        loops.append(DeliveryLoop(database, service="kit", random=Random(7), **options))
+        loops.append(DeliveryLoop(database, service="kit", **options))
         return loops[-1]
 
     yield make

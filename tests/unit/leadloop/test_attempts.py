@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
 
@@ -35,7 +34,7 @@ ENDPOINT = Endpoint("e-1", "https://example.com/hook", (b"k" * 32,))
 
 def judged(answer, attempt=1):
     delivery = replace(DELIVERY, attempt=attempt)
-    return judge(delivery, answer, NOW, schedule=SCHEDULE, random=Random(7))
+    return judge(delivery, answer, NOW, schedule=SCHEDULE)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -51,6 +50,16 @@ def test_everything_else_is_tried_again(status):
     assert result.outcome == "retried"
     assert result.error == f"HTTP {status}"
     assert result.due_at >= NOW + SCHEDULE[0]
+
+
+def test_deliveries_that_failed_together_return_apart_and_alike_in_every_run():
+    results = [
+        judge(replace(DELIVERY, id=f"d-{n}"), Answer(500), NOW, schedule=SCHEDULE)
+        for n in (1, 2, 1)
+    ]
+
+    assert results[0].due_at != results[1].due_at
+    assert results[0].due_at == results[2].due_at
 
 
 def test_no_answer_is_tried_again_with_its_reason():
