@@ -21,7 +21,7 @@ from deploy.stack import PARTITIONS
 from leadloop.clock import SystemClock
 from leadloop.events import encode, route_of, timestamp
 from leadloop.ids import Ids
-from leadloop.records import Headers, Promised, Record, to_record
+from leadloop.records import Promised, Record, to_record
 from leadloop.v1.lead_pb2 import LeadCaptured
 
 STAGES: Final = (1, 2, 3, 4)
@@ -100,7 +100,7 @@ def _assembled_record(number: int) -> Record:
         last_name=lead.last_name, company=lead.company, job_title=lead.job_title,
         country=lead.country, received_at=now,
     )  # fmt: skip
-    headers: Headers = (("content-type", b"application/json"),)
+    headers = {"content-type": b"application/json"}
     return Record("", captured.lead_id, captured.model_dump_json().encode(), headers)
 
 
@@ -194,7 +194,7 @@ async def _feed(producer: AIOKafkaProducer, topic: str, records: Sequence[Record
     """Publish to the first stage as fast as the broker takes it."""
     for record in records:
         await producer.send(
-            topic, record.value, record.key.encode(), headers=list(record.headers)
+            topic, record.value, record.key.encode(), headers=list(record.headers.items())
         )
     await producer.flush()
 

@@ -77,7 +77,7 @@ class KafkaTransport:
                     self._prefix + record.topic,
                     record.value,
                     record.key.encode(),
-                    headers=list(record.headers),
+                    headers=list(record.headers.items()),
                 )
                 for record in records
             ]
@@ -169,7 +169,8 @@ class KafkaTransport:
     def _record(self, record: ConsumerRecord) -> Record:
         """Return a record as the rest of the kit knows it."""
         topic = record.topic[len(self._prefix) :]
-        return Record(topic, (record.key or b"").decode(), record.value or b"", record.headers)
+        key = (record.key or b"").decode(errors="replace")
+        return Record(topic, key, record.value or b"", dict(record.headers))
 
 
 async def _handle_until_done(subscription: _Subscription, records: Sequence[Record]) -> None:

@@ -1,8 +1,9 @@
 """Events on the wire: CloudEvents 1.0 in the Kafka protocol binding, binary mode."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote
 
 from google.protobuf.message import DecodeError, Message
@@ -13,17 +14,21 @@ SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/protobuf"
 _LOCAL_NAME = "leadloop.v1."
 
-Headers = Sequence[tuple[str, bytes]]
+_SPEC_VERSION = SPEC_VERSION.encode()
+_CONTENT_TYPE = CONTENT_TYPE.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message as a topic keeps it; headers are the CloudEvents attributes."""
+    """One message as a topic keeps it; headers are the CloudEvents attributes.
+
+    Of a header that came twice, the last one counts.
+    """
 
     topic: str
     key: str
     value: bytes
-    headers: Headers
+    headers: Mapping[str, bytes]
 
 
 class Unreadable(Exception):
@@ -46,18 +51,23 @@ class Promised:
 
 def to_record(row: Promised, service: str) -> Record:
     """Return the record of a promised event; `service` becomes its CloudEvents source."""
-    headers = [
-        ("ce_specversion", SPEC_VERSION.encode()),
-        ("ce_id", row.event_id.encode()),
-        ("ce_type", row.type.encode()),
-        ("ce_source", f"/leadloop/{quote(service)}".encode()),
-        ("ce_subject", row.key.encode()),
-        ("ce_time", row.time.isoformat().encode()),
-        ("content-type", CONTENT_TYPE.encode()),
-    ]
+    headers = {
+        "ce_specversion": _SPEC_VERSION,
+        "ce_id": row.event_id.encode(),
+        "ce_type": row.type.encode(),
+        "ce_source": _source(service),
+        "ce_subject": row.key.encode(),
+        "ce_time": row.time.isoformat().encode(),
+        "content-type": _CONTENT_TYPE,
+    }
     if row.traceparent:
-        headers.append(("traceparent", row.traceparent.encode()))
-    return Record(row.topic, row.key, row.value, tuple(headers))
+        headers["traceparent"] = row.traceparent.encode()
+    return Record(row.topic, row.key, row.value, headers)
+
+
+@cache
+def _source(service: str) -> bytes:
+    return f"/leadloop/{quote(service)}".encode()
 
 
 def type_of(record: Record) -> str:
@@ -99,8 +109,5 @@ def _required(record: Record, name: str) -> str:
 
 
 def header(record: Record, name: str) -> str:
-    """Return a header's last value as text, empty when there is none."""
-    for key, value in reversed(record.headers):
-        if key == name:
-            return value.decode(errors="replace")
-    return ""
+    """Return a header's value as text, empty when there is none."""
+    return record.headers.get(name, b"").decode(errors="replace")

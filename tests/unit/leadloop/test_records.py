@@ -22,8 +22,8 @@ def a_record(**changes: str) -> Record:
         encode(EVENT),
     )
     record = to_record(row, "intake")
-    headers = [(k, changes.get(k, v.decode()).encode()) for k, v in record.headers]
-    return Record(record.topic, record.key, record.value, [h for h in headers if h[1]])
+    headers = {k: changes.get(k, v.decode()).encode() for k, v in record.headers.items()}
+    return Record(record.topic, record.key, record.value, headers)
 
 
 def test_an_event_survives_the_wire():
