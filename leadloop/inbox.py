@@ -4,12 +4,12 @@ A batch is one transaction. When it fails it is split until the event that can't
 alone; that one is parked with its error, and the rest goes through.
 """
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -32,7 +32,10 @@ from leadloop.records import (
 
 log = structlog.get_logger()
 
-# A handler takes events of one type, in order for each lead, inside an open transaction.
+G = TypeVar("G", bound=Hashable)
+
+# A handler takes events of its type, in order for each lead, inside an open transaction. One
+# that is named for several types gets them together.
 # (Any: a handler names the one event type that it takes; the table below pairs the two.)
 Handler = Callable[[Work, Sequence[Envelope[Any]]], Awaitable[None]]
 Handlers = Mapping[type[Message], Handler]
@@ -112,9 +115,11 @@ class Inbox:
     async def _handle_in(self, work: Work, envelopes: Sequence[Envelope[Message]]) -> None:
         """Mark and handle the events that were not handled before."""
         unseen = await _mark(work, [envelope.id for envelope in envelopes])
-        for type_name, events in in_waves(_first_of_each(envelopes, unseen)):
-            await self._handlers[type_name](work, events)
-            metrics.EVENTS_HANDLED.labels(self._service, type_name).inc(len(events))
+        first = _first_of_each(envelopes, unseen)
+        for handle, events in in_waves(first, lambda one: self._handlers[one.type]):
+            await handle(work, events)
+        for type_name, count in Counter(one.type for one in first).items():
+            metrics.EVENTS_HANDLED.labels(self._service, type_name).inc(count)
 
     async def _read(self, records: Sequence[Record]) -> list[Envelope[Message]]:
         """Decode the records; those that are no events are parked under their own id."""
@@ -192,22 +197,24 @@ class Inbox:
 
 
 def in_waves(
-    envelopes: Sequence[Envelope[Message]],
-) -> list[tuple[str, list[Envelope[Message]]]]:
-    """Group events by type for one handler call each, keeping the order within each key.
+    envelopes: Sequence[Envelope[Message]], group_of: Callable[[Envelope[Message]], G]
+) -> list[tuple[G, list[Envelope[Message]]]]:
+    """Group events for one handler call each, keeping the order within each key.
 
-    An event joins the earliest group of its type that does not stand before a group that holds
-    an earlier event of its key.
+    An event joins the earliest wave of its group that does not stand before a wave that holds
+    an earlier event of its key. A handler of several types gets them together: what reads all
+    types alike, such as a timeline, is then written with one statement instead of one a type.
     """
-    waves: list[tuple[str, list[Envelope[Message]]]] = []
-    newest_of_type: dict[str, list[int]] = {}
+    waves: list[tuple[G, list[Envelope[Message]]]] = []
+    places_of: dict[G, list[int]] = {}
     last_of_key: dict[str, int] = {}
     for envelope in envelopes:
         floor = last_of_key.get(envelope.key, 0)
-        places = newest_of_type.setdefault(envelope.type, [])
+        group = group_of(envelope)
+        places = places_of.setdefault(group, [])
         place = next((index for index in places if index >= floor), len(waves))
         if place == len(waves):
-            waves.append((envelope.type, []))
+            waves.append((group, []))
             places.append(place)
         waves[place][1].append(envelope)
         last_of_key[envelope.key] = place
