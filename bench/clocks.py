@@ -9,6 +9,7 @@ from random import Random
 from typing import Annotated, Final
 
 import typer
+import uvloop
 from sqlalchemy import text
 
 from bench import ground, report, scheduled
@@ -228,10 +229,10 @@ def main(
         report.tell("starting PostgreSQL")
         folder = stack.enter_context(ground.folder_of("clocks"))
         postgres = stack.enter_context(ground.postgres_in(folder, SETTINGS))
-        ours = asyncio.run(measure(postgres.url, sizes, seed))
+        ours = uvloop.run(measure(postgres.url, sizes, seed))
         theirs = Lateness(0, 0, ())
         if peer:
-            theirs = asyncio.run(measure_peer(postgres.url, sizes, seed))
+            theirs = uvloop.run(measure_peer(postgres.url, sizes, seed))
     _present(sizes, ours, theirs)
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Annotated, Final
 
@@ -24,8 +23,6 @@ from leadloop.postgres import DATABASE
 
 PARTS: Final = (*ROOMS, "broker", "postgres")
 DOWN_SECONDS: Final = (1.0, 3.0)
-# One kill in so long, with the time to come back; the sender's pace follows from it.
-KILL_SECONDS: Final = 10.0
 LOOK_EVERY_SECONDS: Final = 0.1
 SILENCE_SECONDS: Final = 120.0
 
@@ -39,11 +36,21 @@ GROUP BY email
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many leads are posted, and how many times a part is killed meanwhile."""
+    """How much is posted, and how often a part is killed meanwhile.
+
+    Attributes:
+        leads: How many are posted.
+        kills: How many times a part is killed, at least once.
+        connections: Of the sender.
+        kill_seconds: One kill in so long; the sender's pace follows from it.
+        parts: Which parts are killed in turn.
+    """
 
     leads: int = 20_000
     kills: int = 20
     connections: int = 32
+    kill_seconds: float = 10.0
+    parts: Sequence[str] = PARTS
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,9 @@ class Killer:
 
     def plan(self, sizes: Sizes) -> list[tuple[int, str]]:
         """Return after how many leads which part is killed: all about equally often."""
-        parts = [PARTS[n % len(PARTS)] for n in range(sizes.kills)]
+        parts = [sizes.parts[n % len(sizes.parts)] for n in range(sizes.kills)]
         self._random.shuffle(parts)
-        share = sizes.leads / max(1, sizes.kills)
+        share = sizes.leads / sizes.kills
         moments = [int(share * (n + self._random.random())) for n in range(sizes.kills)]
         return list(zip(moments, parts, strict=True))
 
@@ -148,18 +155,17 @@ class Found:
         return sum(len(ids) - len(set(ids)) for ids in self.webhook_ids.values())
 
 
-def measure(folder: Path, sizes: Sizes, seed: int = 1) -> tuple[Figures, Havoc]:
+def measure(whole: Whole, sizes: Sizes, seed: int = 1) -> tuple[Figures, Havoc]:
     """Post leads, kill parts meanwhile, let the loop finish, then compare the sets."""
-    with Whole(folder) as whole:
-        killer = Killer(whole, seed)
-        posting = whole.poster(
-            "posted",
-            *("--count", str(sizes.leads), "--connections", str(sizes.connections)),
-            *("--rate", str(sizes.leads / max(1.0, sizes.kills * KILL_SECONDS))),
-        )
-        while_posting = _strike(killer, posting, sizes)
-        posted = _drain(whole, killer, posting, sizes.leads)
-        found = found_in(posted, asyncio.run(_cycles(whole)), whole.deliveries())
+    killer, before = Killer(whole, seed), whole.delivered()
+    posting = whole.poster(
+        "posted",
+        *("--count", str(sizes.leads), "--connections", str(sizes.connections)),
+        *("--rate", str(sizes.leads / (sizes.kills * sizes.kill_seconds))),
+    )
+    while_posting = _strike(killer, posting, sizes)
+    posted = _drain(whole, killer, posting, before, sizes.leads)
+    found = found_in(posted, asyncio.run(_cycles(whole)), whole.deliveries())
     return _figures(found, posted, while_posting, killer.havoc), killer.havoc
 
 
@@ -175,8 +181,8 @@ def _strike(killer: Killer, posting: Posting, sizes: Sizes) -> int:
     return hits
 
 
-def _drain(whole: Whole, killer: Killer, posting: Posting, leads: int) -> Posted:
-    """Wait until the sender has finished, then until all is delivered or nothing moves."""
+def _drain(whole: Whole, killer: Killer, posting: Posting, before: int, leads: int) -> Posted:
+    """Wait until all is taken, then until all is delivered, or until nothing moves."""
 
     def taken() -> int:
         killer.revive()
@@ -184,12 +190,12 @@ def _drain(whole: Whole, killer: Killer, posting: Posting, leads: int) -> Posted
 
     def delivered() -> int:
         killer.revive()
-        return whole.delivered()
+        return whole.delivered() - before
 
-    for what, done in (("leads taken", taken), ("leads delivered", delivered)):
+    for what, count in (("leads taken", taken), ("leads delivered", delivered)):
         with report.Steps(what, leads) as steps:
-            wait_for(done, leads, silence_seconds=SILENCE_SECONDS, steps=steps)
-    return posting.posted()
+            wait_for(count, leads, silence_seconds=SILENCE_SECONDS, steps=steps)
+    return posting.finish()
 
 
 async def _cycles(whole: Whole) -> list[tuple[str, int, int]]:
@@ -235,14 +241,14 @@ app = report.command_line()
 @app.command()
 def main(
     leads: Annotated[int, typer.Option(help="How many are posted.")] = 20_000,
-    kills: Annotated[int, typer.Option(help="How many times a part is killed.")] = 20,
+    kills: Annotated[int, typer.Option(help="How often a part is killed.", min=1)] = 20,
     connections: Annotated[int, typer.Option(help="How many posts at once.")] = 32,
     seed: Annotated[int, typer.Option(help="Chooses parts and moments.")] = 1,
     keep: Annotated[bool, typer.Option(help="Keep data and logs under .bench/.")] = False,
 ) -> None:
     """Kill services, broker and database while leads are posted; compare what came of each."""
-    with ground.folder_of("kill", keep=keep) as folder:
-        figures, havoc = measure(folder, Sizes(leads, kills, connections), seed)
+    with ground.folder_of("kill", keep=keep) as folder, Whole(folder) as whole:
+        figures, havoc = measure(whole, Sizes(leads, kills, connections), seed)
     _present(figures, havoc)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -13,8 +12,8 @@ from bench.poster import Posted
 from bench.whole import Whole, wait_for
 from leadloop.postgres import DATABASE
 
-WARM_UP: Final = 500
 # Numbers of leads: one range for each phase, so that none is taken for a repetition.
+FIRST_WARM_UP: Final = 3_000_000
 FIRST_FAST: Final = 1_000_000
 FIRST_STEADY: Final = 2_000_000
 SILENCE_SECONDS: Final = 60.0
@@ -32,6 +31,7 @@ class Sizes:
         rate: Leads a second while the time through the loop is measured.
         seconds: How long it is.
         connections: Of the sender.
+        warm_up: Leads that go through before.
     """
 
     leads: int = 20_000
@@ -39,6 +39,7 @@ class Sizes:
     rate: int = 200
     seconds: int = 30
     connections: int = 64
+    warm_up: int = 500
 
 
 @dataclass(frozen=True)
@@ -83,25 +84,30 @@ class Passage:
     ms: Sequence[float]
 
 
-def measure(folder: Path, sizes: Sizes) -> tuple[Passage, Throughput, Throughput]:
-    """Measure the loop, then the two chains on the same broker and database."""
-    with Whole(folder) as whole:
-        _warm_up(whole)
-        fast, delivered = _at_full_speed(whole, sizes)
-        passage = Passage(fast, delivered, _steadily(whole, sizes))
-        for child in whole.stack.services.values():
-            child.stop()
-        return (
-            passage,
-            _beside(whole, BARE, sizes.leads),
-            _beside(whole, ASSEMBLED, sizes.assembled_leads),
-        )
+def measure(whole: Whole, sizes: Sizes) -> Passage:
+    """Measure the loop at full speed, then at a constant rate."""
+    _warm_up(whole, sizes)
+    fast, delivered = _at_full_speed(whole, sizes)
+    return Passage(fast, delivered, _steadily(whole, sizes))
 
 
-def _warm_up(whole: Whole) -> None:
+def measure_beside(whole: Whole, other: Chain, leads: int) -> Throughput:
+    """Measure a chain on the same broker and database, the services being stopped."""
+    report.tell(f"starting {other.name}")
+    for child in whole.stack.services.values():
+        child.stop()
+    postgres, broker = whole.stack.postgres, whole.stack.broker
+    place = Place(postgres.url_of(DATABASE), broker.bootstrap, whole.folder, whole.ground())
+    return chain.measure(other, place, leads)
+
+
+def _warm_up(whole: Whole, sizes: Sizes) -> None:
     """Let every process load its code, fill its caches and plan its statements."""
-    posting = whole.poster("warm-up", "--count", str(WARM_UP))
-    _wait(whole, "leads to warm up", WARM_UP)
+    before = whole.delivered()
+    posting = whole.poster(
+        "warm-up", "--first", str(FIRST_WARM_UP), "--count", str(sizes.warm_up)
+    )
+    _wait(whole, "leads to warm up", before + sizes.warm_up)
     posting.finish()
 
 
@@ -151,13 +157,6 @@ def _wait(whole: Whole, what: str, total: int) -> int:
         return wait_for(whole.delivered, total, silence_seconds=SILENCE_SECONDS, steps=steps)
 
 
-def _beside(whole: Whole, other: Chain, leads: int) -> Throughput:
-    report.tell(f"starting {other.name}")
-    postgres, broker = whole.stack.postgres, whole.stack.broker
-    place = Place(postgres.url_of(DATABASE), broker.bootstrap, whole.folder, whole.ground())
-    return chain.measure(other, place, leads)
-
-
 app = report.command_line()
 
 
@@ -173,8 +172,10 @@ def main(
 ) -> None:
     """Measure leads a second and the time from webhook to CRM over four processes."""
     sizes = Sizes(leads, assembled_leads, rate, seconds, connections)
-    with ground.folder_of("loop") as folder:
-        passage, bare, assembled = measure(folder, sizes)
+    with ground.folder_of("loop") as folder, Whole(folder) as whole:
+        passage = measure(whole, sizes)
+        bare = measure_beside(whole, BARE, leads)
+        assembled = measure_beside(whole, ASSEMBLED, assembled_leads)
     _present(sizes, passage, bare, assembled)
 
 

@@ -155,15 +155,12 @@ class Posting:
         """Say whether so many leads were taken."""
         return self.count() >= leads
 
-    def posted(self) -> Posted:
-        """Return what was taken up to now."""
-        return read_posted(self.out)
-
     def finish(self) -> Posted:
         """Wait until it has ended; return what was taken."""
         if self.child.is_running:
             self.child.wait(FINISH_WITHIN_SECONDS)
-        return self.posted()
+        self.child.stop()
+        return read_posted(self.out)
 
 
 def wait_for(

@@ -1,0 +1,27 @@
+import pytest
+
+from bench import kill, loop
+from bench.whole import Whole
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    with Whole(tmp_path_factory.mktemp("whole")) as whole:
+        yield whole
+
+
+def test_every_lead_posted_reaches_the_crm(whole):
+    passage = loop.measure(whole, loop.Sizes(leads=100, rate=40, seconds=1, warm_up=10))
+
+    assert passage.delivered == 100
+    assert len(passage.ms) == 40
+
+
+def test_no_lead_is_lost_or_doubled_when_parts_are_killed(whole):
+    sizes = kill.Sizes(leads=60, kills=2, kill_seconds=4, parts=("postgres", "intake"))
+
+    figures, _ = kill.measure(whole, sizes)
+
+    assert (figures.leads, figures.lost, figures.doubled) == (60, 0, 0)
