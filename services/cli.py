@@ -103,7 +103,7 @@ def demo(
     force: Annotated[bool, typer.Option(help="Replace data that is not a demo's own.")] = False,
 ) -> None:
     """Live through a quarter of a made-up company in virtual time, then tell its story."""
-    from services.demo.quarter import show_quarter
+    from services.demo.show import show_quarter
 
     _run(show_quarter(size=size, seed=seed, folder=keep, force=force))
 

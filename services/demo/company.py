@@ -13,6 +13,7 @@ from string import Template
 from zoneinfo import ZoneInfo
 
 from services.feedback.agreement import check
+from services.feedback.terms import Agreement
 from services.handoff.calendar import Calendar, Opening
 
 NAME = "Quendelhof"
@@ -70,15 +71,29 @@ def agreement_text(size: Size) -> str:
 
 
 @lru_cache(maxsize=1)
-def office_hours() -> Calendar:
-    """Return when people in sales are at work: the calendar of the agreement itself."""
+def _terms() -> Agreement:
     agreement = check(agreement_text(SIZES["full"]), FIRST_DAY).agreement
     if agreement is None:
         raise ValueError(f"expected a sound agreement in {_AGREEMENT}")
-    known = agreement.calendar
+    return agreement
+
+
+@lru_cache(maxsize=1)
+def office_hours() -> Calendar:
+    """Return when people in sales are at work: the calendar of the agreement itself."""
+    known = _terms().calendar
     openings = [Opening(o.weekday, o.opens_minute, o.closes_minute) for o in known.openings]
     closed = frozenset(one.day for one in known.closed_days)
     return Calendar(known.name, known.time_zone, tuple(openings), closed)
+
+
+def holidays() -> dict[date, str]:
+    """Return the public holidays of the quarter by day."""
+    return {
+        one.day: one.name
+        for one in _terms().calendar.closed_days
+        if FIRST_DAY <= one.day <= LAST_DAY
+    }
 
 
 class Sender(StrEnum):

@@ -31,7 +31,14 @@ from services.demo.journeys import Step, journey_of, way_back
 from services.demo.marketing import posts_of
 from services.demo.people import Person, people_of
 from services.demo.posts import Post
-from services.demo.receivers import CRM_URL, MARKETING_URL, Received, Receivers
+from services.demo.receivers import (
+    CRM_TYPES,
+    CRM_URL,
+    MARKETING_TYPES,
+    MARKETING_URL,
+    Received,
+    Receivers,
+)
 from services.demo.sales import Action, Assignment, plan
 from services.embedded import Embedded, assemble
 from services.intake.sources import load_sources
@@ -51,8 +58,8 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the quarter is: the moment, and how often each thing has happened."""
+class Moment:
+    """How far the quarter is, and how often each thing has happened."""
 
     now: datetime
     counts: Counter[str]
@@ -68,7 +75,7 @@ async def run_quarter(
     size: str = "full",
     seed: int = 1,
     record: Callable[[Happened], None] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Moment], None] | None = None,
 ) -> Counter[str]:
     """Live through the quarter in an empty database; return how often each thing happened.
 
@@ -120,11 +127,16 @@ def _listen(
     loop: Embedded, counts: Counter[str], record: Callable[[Happened], None] | None
 ) -> None:
     """Count every published event, and hand it to `record`."""
+    known: set[str] = set()
 
     async def note(records: Sequence[Record]) -> None:
         for one in records:
             kind = header(one, "ce_type")
             counts[kind.rpartition(".")[2]] += 1
+            counts["events"] += 1
+            if one.topic == "leads.v1" and one.key not in known:
+                known.add(one.key)
+                counts["leads"] += 1
             if record is not None:
                 event_id, time = header(one, "ce_id"), header(one, "ce_time")
                 record(Happened(one.topic, one.key, event_id, kind, time, one.value))
@@ -149,7 +161,7 @@ class Quarter:
     _too_late: set[tuple[str, int]] = field(default_factory=set)
     _endpoints: list[str] = field(default_factory=list)
 
-    async def live(self, progress: Callable[[Progress], None] | None = None) -> None:
+    async def live(self, progress: Callable[[Moment], None] | None = None) -> None:
         """Go from moment to moment until the quarter is over.
 
         Raises:
@@ -164,9 +176,9 @@ class Quarter:
         self._tell_progress(progress)
         await self._leave()
 
-    def _tell_progress(self, progress: Callable[[Progress], None] | None) -> None:
+    def _tell_progress(self, progress: Callable[[Moment], None] | None) -> None:
         if progress is not None:
-            progress(Progress(self.clock.now(), self.counts))
+            progress(Moment(self.clock.now(), self.counts))
 
     async def _prepare(self) -> None:
         """Let both sides sign, name the people in sales, register the receivers."""
@@ -178,8 +190,8 @@ class Quarter:
         await self._sign()
         for seller in SELLERS:
             await self._say(put_person(seller))
-        await self._register("/v1/endpoints", CRM_URL)
-        await self._register("/v1/outcomes/endpoints", MARKETING_URL)
+        await self._register("/v1/endpoints", CRM_URL, CRM_TYPES)
+        await self._register("/v1/outcomes/endpoints", MARKETING_URL, MARKETING_TYPES)
         await self.stepper.settle()
 
     async def _pass_time(self, until: datetime) -> bool:
@@ -230,6 +242,7 @@ class Quarter:
     def _react(self) -> None:
         """Let people plan what follows from what their systems heard."""
         for received in self.receivers.take():
+            self.counts["deliveries"] += 1
             if received.type == "HandoffRouted":
                 self._assign(received, received.data.get("owner"), turn=0)
             elif received.type == "HandoffReassigned":
@@ -280,11 +293,16 @@ class Quarter:
             path = f"/v1/agreements/{answer['name']}/sign"
             await self._say(post(path, signature, f"sign/{side}"))
 
-    async def _register(self, path: str, url: str) -> None:
-        """Subscribe a receiver to all events of a service."""
+    async def _register(self, path: str, url: str, types: Sequence[str]) -> None:
+        """Subscribe a receiver to events of a service."""
         # Seeded like everything here; what is real lets Leadloop make its secret.
         secret = signing.new_secret(Random(f"{self.seed}/{url}").randbytes)  # noqa: S311
-        wanted = {"url": url, "description": "Of the demo.", "secret": secret}
+        wanted = {
+            "url": url,
+            "description": "Of the demo.",
+            "event_types": types,
+            "secret": secret,
+        }
         made = await self._say(post(path, wanted, url))
         self.receivers.secrets[url] = signing.decode_secret(secret)
         self._endpoints.append(f"{path}/{made['id']}")

@@ -14,6 +14,15 @@ from services.demo.company import DOMAIN
 
 CRM_URL = f"https://crm.{DOMAIN}/leadloop"
 MARKETING_URL = f"https://marketing.{DOMAIN}/outcomes"
+# What each of them wants to hear.
+CRM_TYPES = (
+    "HandoffRouted",
+    "HandoffReassigned",
+    "HandoffEscalated",
+    "HandoffWithdrawn",
+    "ClockBreached",
+)
+MARKETING_TYPES = ("LeadReturned", "DealWon", "DealLost")
 
 
 @dataclass(frozen=True, slots=True)

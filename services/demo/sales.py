@@ -12,7 +12,7 @@ from services.handoff.calendar import due
 
 # What happens within one slot is done together; each moment of its own costs the demo time.
 SLOT = timedelta(minutes=30)
-_CONNECTS = 0.4
+_CONNECTS = 0.5
 _WINS = 0.42
 # Somebody who forgets a lead finds it about two working days later.
 _FORGOTTEN_MINUTES = 960
@@ -119,7 +119,7 @@ def fate_of(assignment: Assignment, seller: Seller, random: Random) -> Fate:
         return _drawn(
             random, (Fate.OUT_OF_PROFILE, 45), (Fate.NO_NEED, 35), (Fate.NOT_REACHED, 20)
         )
-    interest = 0.55 if person.needs or not is_first else 0.12
+    interest = 0.5 if person.needs or not is_first else 0.12
     if random.random() < interest * seller.convinces:
         return Fate.CONVERTS
     return _drawn(
@@ -127,7 +127,7 @@ def fate_of(assignment: Assignment, seller: Seller, random: Random) -> Fate:
         (Fate.NO_NEED, 10 if person.needs else 45),
         (Fate.BAD_TIMING, 30),
         (Fate.NO_BUDGET, 20),
-        (Fate.NOT_REACHED, 25),
+        (Fate.NOT_REACHED, 15),
     )
 
 
