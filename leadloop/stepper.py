@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from leadloop.clock import VirtualClock
-from leadloop.loop import Loop
 from leadloop.relay import Relay
 from leadloop.service import Service
 from leadloop.transport import LocalTransport
@@ -77,10 +76,5 @@ class Stepper:
         done = 0
         while count := await loop.run_once(self.clock.now()):
             done += count
-        self._due[index] = await self._next(loop)
+        self._due[index] = await loop.next_due(self.clock.now())
         return done
-
-    async def _next(self, loop: Loop) -> datetime | None:
-        """Ask a loop for its next due time, which must lie ahead: it has just been idle."""
-        due = await loop.next_due(self.clock.now())
-        return due

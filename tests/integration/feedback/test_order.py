@@ -96,9 +96,8 @@ async def handled(room, batches):
     """Handle batches as the inbox does, each in a transaction; return what is known then."""
     for batch in batches:
         async with room.database.transaction() as work:
-            for type_name, events in in_waves(batch):
-                kind = next(one for one in HANDLERS if one.DESCRIPTOR.full_name == type_name)
-                await HANDLERS[kind](work, events)
+            for handle, events in in_waves(batch, lambda one: HANDLERS[type(one.event)]):
+                await handle(work, events)
     return await known(room)
 
 
