@@ -17,7 +17,7 @@ from deploy.child import Child, wait_until_ready
 from deploy.stack import Stack
 
 AGREEMENT: Final = Path(__file__).parent.parent / "deploy" / "agreement.example.yaml"
-PEOPLE: Final = 20
+PEOPLE: Final = 8
 LOOK_EVERY_SECONDS: Final = 0.1
 READY_WITHIN_SECONDS: Final = 30
 FINISH_WITHIN_SECONDS: Final = 60

@@ -21,10 +21,12 @@ class Loop(Protocol):
     Attributes:
         name: Unique in the service; a commit wakes the loop by this name.
         idle: How long it may sleep when nothing is planned and nobody wakes it.
+        gather: How long to let work gather after a pass that found some.
     """
 
     name: str
     idle: timedelta
+    gather: timedelta
 
     async def run_once(self, now: datetime) -> int:
         """Do one bounded pass; return how many things were done, 0 when there is nothing."""
@@ -46,7 +48,7 @@ async def forever(loop: Loop, *, service: str, database: Database) -> None:
         wake.clear()
         try:
             done = await loop.run_once(clock.now())
-            wait = timedelta(0) if done else await _pause(loop, clock.now())
+            wait = None if done else await _pause(loop, clock.now())
         except Exception as error:
             if not (isinstance(error, Retry) or is_unreachable(error)):
                 raise
@@ -56,10 +58,10 @@ async def forever(loop: Loop, *, service: str, database: Database) -> None:
             continue
         database.note_moved(loop.name)
         metrics.LOOP_MOVED.labels(service, loop.name).set(clock.now().timestamp())
-        if wait:
+        if wait is not None:
             await sleep_until_woken(wake, wait)
         else:
-            await asyncio.sleep(0)
+            await asyncio.sleep(loop.gather.total_seconds())
 
 
 async def sleep_until_woken(wake: asyncio.Event, longest: timedelta) -> None:

@@ -39,6 +39,7 @@ class Upkeep:
 
     name = UPKEEP
     idle = timedelta(minutes=1)
+    gather = timedelta(0)
 
     def __init__(self, database: Database) -> None:
         """Tidy the tables that `database` has."""
