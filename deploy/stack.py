@@ -24,7 +24,7 @@ PORTS: Final[dict[str, int]] = {
     "feedback": 8004,
     "kafka": 9092,
 }
-PARTITIONS: Final = 8
+PARTITIONS: Final = 4
 # A busy machine may take long; one that never answers is told apart soon enough by its log.
 READY_TIMEOUT_SECONDS: Final = 120
 MIGRATE_TIMEOUT_SECONDS: Final = 120
@@ -139,6 +139,7 @@ class Stack:
         settings = {
             "LEADLOOP_DATABASE_URL": self.postgres.url,
             "LEADLOOP_KAFKA": self.broker.bootstrap,
+            "LEADLOOP_INSTANCE": "stack",
             **{f"LEADLOOP_{room.upper()}_PORT": str(port) for room, port in self.ports.items()},
         }
         if self._sources is not None:

@@ -51,16 +51,22 @@ class _Subscription:
 class KafkaTransport:
     """Publishes to and reads from a Kafka broker."""
 
-    def __init__(self, bootstrap: str, *, client: str, topic_prefix: str = "") -> None:
+    def __init__(
+        self, bootstrap: str, *, client: str, instance: str = "", topic_prefix: str = ""
+    ) -> None:
         """Prepare for the broker at `bootstrap` ("host:port,..."); nothing connects yet.
 
         Args:
             bootstrap: Where to find the brokers.
             client: Name of this process in the broker's logs.
+            instance: Names this replica over restarts; nobody else in its groups may have the
+                name. The broker then gives its partitions back to it at once after a crash,
+                not after the session timeout.
             topic_prefix: Put before each topic's name, so that tests share one broker.
         """
         self._bootstrap = bootstrap
         self._client = client
+        self._instance = instance or None
         self._prefix = topic_prefix
         self._producer: AIOKafkaProducer | None = None
         self._subscriptions: list[_Subscription] = []
@@ -151,6 +157,7 @@ class KafkaTransport:
             bootstrap_servers=self._bootstrap,
             client_id=self._client,
             group_id=self._prefix + subscription.group,
+            group_instance_id=self._instance,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_TIMEOUT_MS,

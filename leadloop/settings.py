@@ -33,6 +33,11 @@ class ServiceSettings(BaseSettings):
     kafka: str = Field(
         "localhost:9092", description="The brokers to start from: host:port, comma separated."
     )
+    instance: str = Field(
+        "",
+        pattern="^[A-Za-z0-9._-]{0,200}$",
+        description="Names a replica over restarts, so that one that crashed goes on at once.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(
         8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."

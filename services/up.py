@@ -93,7 +93,9 @@ async def run_room(name: str) -> None:
     settings = room_of(name).settings()
     configure(level=settings.log_level, service=name, json=settings.log_json)
     service = build_service(name, clock=SystemClock(), ids=Ids(), settings=settings)
-    transport = KafkaTransport(settings.kafka, client=f"leadloop-{name}")
+    transport = KafkaTransport(
+        settings.kafka, client=f"leadloop-{name}", instance=settings.instance
+    )
     await serve([service], transport, service.app, host=settings.host, port=settings.port)
 
 

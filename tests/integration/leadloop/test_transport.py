@@ -122,3 +122,27 @@ async def test_headers_and_topic_arrive_as_sent(transport, run):
 
     assert seen[0].topic == "leads.v1"
     assert seen[0].headers == {"ce_id": b"1"}
+
+
+async def read_one_and_vanish(bootstrap: str, prefix: str, value: str) -> list[tuple[str, str]]:
+    """Publish a record and read what there is; then go without leaving the group.
+
+    A member with a name does not leave: to the broker it looks like one that crashed.
+    """
+    group = Group()
+    transport = KafkaTransport(bootstrap, client="tests", instance="only", topic_prefix=prefix)
+    transport.subscribe("group", ["leads.v1"], group.handle)
+    reading = asyncio.create_task(transport.run())
+    await publish(transport, records("leads.v1", ("a", value)))
+    await until(lambda: group.seen)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await transport.stop()
+    return group.seen
+
+
+async def test_a_replica_that_comes_back_under_its_name_goes_on_at_once(kafka, topic_prefix):
+    await create_topics(kafka, partitions=3, replicas=1, topic_prefix=topic_prefix)
+
+    assert await read_one_and_vanish(kafka, topic_prefix, "before") == [("a", "before")]
+    assert await read_one_and_vanish(kafka, topic_prefix, "after") == [("a", "after")]
