@@ -130,6 +130,8 @@ class Broker:
             HEAP,
             # One collector thread leaves a small machine's cores to what is being developed.
             "-XX:+UseSerialGC",
+            # Runs last minutes: compiling for hours of them would take what is measured.
+            "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
             "-cp",
             f"{self._jars}/*",

@@ -177,6 +177,9 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                # Only the check for this machine asks where a client is, and a header must not
+                # answer it.
+                proxy_headers=False,
                 timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
                 server_header=False,
                 backlog=4096,
