@@ -161,7 +161,7 @@ def measure(whole: Whole, sizes: Sizes, seed: int = 1) -> tuple[Figures, Havoc]:
     posting = whole.poster(
         "posted",
         *("--count", str(sizes.leads), "--connections", str(sizes.connections)),
-        *("--rate", str(sizes.leads / (sizes.kills * sizes.kill_seconds))),
+        *("--rate", str(sizes.leads / (sizes.kills * sizes.kill_seconds)), "--waits"),
     )
     while_posting = _strike(killer, posting, sizes)
     posted = _drain(whole, killer, posting, before, sizes.leads)

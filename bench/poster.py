@@ -22,6 +22,7 @@ from leadloop.clock import SystemClock
 
 AGAIN_AFTER_SECONDS: Final = 0.5
 ANSWER_WITHIN_SECONDS: Final = 30
+LOOK_EVERY_SECONDS: Final = 0.05
 FLUSH_EVERY: Final = 20
 
 
@@ -120,27 +121,44 @@ class Poster:
         self._requests: dict[int, bytes] = {}
         self._taken = 0
 
-    async def run(self, numbers: Iterable[int], connections: int, rate: float) -> None:
-        """Post `rate` leads a second whatever the answers take, or at full speed if 0."""
+    async def run(
+        self,
+        numbers: Iterable[int],
+        *,
+        connections: int,
+        rate: float = 0,
+        waits: bool = False,
+    ) -> None:
+        """Post leads until each is taken.
+
+        Args:
+            numbers: Which leads.
+            connections: How many posts may be under way at once.
+            rate: Leads a second, however long the answers take; 0 for as many as go.
+            waits: Whether no new lead becomes due while as many wait as there are connections.
+        """
         now = SystemClock().now()
         self._requests = {number: request_of(number, now) for number in numbers}
         self._note(f"{time.monotonic_ns()}")
         workers = [asyncio.create_task(self._work()) for _ in range(connections)]
-        await self._schedule(rate)
+        await self._schedule(rate, connections if waits else len(self._requests))
         await self._due.join()
         for worker in workers:
             worker.cancel()
         await asyncio.wait(workers)
         self._out.flush()
 
-    async def _schedule(self, rate: float) -> None:
-        """Make each lead due at its time."""
-        began = time.monotonic()
-        for position, number in enumerate(self._requests):
-            ahead = began + position / rate - time.monotonic() if rate else 0
-            if ahead > 0:
+    async def _schedule(self, rate: float, waiting_max: int) -> None:
+        """Make each lead due at its time, later by as long as too many are waiting."""
+        due_at = time.monotonic()
+        for number in self._requests:
+            while self._due.qsize() >= waiting_max:
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+                due_at = time.monotonic()
+            if (ahead := due_at - time.monotonic()) > 0:
                 await asyncio.sleep(ahead)
             self._due.put_nowait(number)
+            due_at += 1 / rate if rate else 0
 
     async def _work(self) -> None:
         """Post one due lead after the other, each until it is taken."""
@@ -188,18 +206,22 @@ app = report.command_line()
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     port: Annotated[int, typer.Option(help="Where intake listens on 127.0.0.1.")],
     out: Annotated[Path, typer.Option(help="Where to write what was taken.")],
     first: Annotated[int, typer.Option(help="The first lead's number.")] = 0,
     count: Annotated[int, typer.Option(help="How many leads.")] = 1_000,
     connections: Annotated[int, typer.Option(help="How many posts at once.")] = 64,
     rate: Annotated[float, typer.Option(help="Leads a second; 0 for as many as go.")] = 0,
+    waits: Annotated[
+        bool, typer.Option(help="Fall behind while nothing is taken, not catch up after.")
+    ] = False,
 ) -> None:
     """Post leads to intake until each has got a 2xx."""
     with out.open("w") as file:
         poster = Poster(port, file)
-        uvloop.run(poster.run(range(first, first + count), connections, rate))
+        numbers = range(first, first + count)
+        uvloop.run(poster.run(numbers, connections=connections, rate=rate, waits=waits))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class NaiveReader:
 
     name = "naive"
     idle = Relay.idle
-    gather = Relay.gather
+    gathers = Relay.gathers
 
     def __init__(self, database: Database) -> None:
         """Begin below the first id."""

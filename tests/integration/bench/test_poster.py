@@ -40,7 +40,7 @@ async def test_every_lead_posted_is_taken_once(memory, tmp_path):
     async with await serving(lambda: Server(memory)) as server:
         with out.open("w") as file:
             poster = Poster(server.sockets[0].getsockname()[1], file)
-            await poster.run(range(5, 105), connections=4, rate=0)
+            await poster.run(range(5, 105), connections=4)
 
     posted = read_posted(out)
 
@@ -53,7 +53,7 @@ async def test_a_lead_is_posted_under_the_same_id_until_it_is_taken(memory):
     out = io.StringIO()
     async with await serving(lambda: Refusing(memory)) as server:
         poster = Poster(server.sockets[0].getsockname()[1], out)
-        await poster.run(range(10), connections=2, rate=0)
+        await poster.run(range(10), connections=2, waits=True)
 
     attempts = [int(line.split()[2]) for line in out.getvalue().splitlines()[1:]]
 
