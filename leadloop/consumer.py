@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import perf_counter
 from zlib import crc32
 
 import structlog
@@ -21,7 +22,7 @@ from leadloop import metrics
 from leadloop.database import is_unreachable
 from leadloop.errors import Retry
 from leadloop.events import topics as contract_topics
-from leadloop.loop import sleep_until_woken
+from leadloop.loop import let_gather, sleep_until_woken
 from leadloop.records import Record
 from leadloop.transport import Handle
 
@@ -176,9 +177,11 @@ class KafkaTransport:
         while True:
             batches = await consumer.getmany(timeout_ms=POLL_WAIT_MS, max_records=BATCH_MAX)
             records = [self._record(r) for batch in batches.values() for r in batch]
+            started = perf_counter()
             await _handle_until_done(subscription, records)
             if batches:
                 await _commit(consumer, batches, subscription.group)
+                await let_gather(perf_counter() - started, is_full=len(records) >= BATCH_MAX)
 
     def _record(self, record: ConsumerRecord) -> Record:
         """Return a record as the rest of the kit knows it."""

@@ -96,7 +96,7 @@ class DeliveryLoop:
 
     name = DELIVERIES
     idle = timedelta(seconds=1)
-    gather = timedelta(0)
+    gathers = False
 
     def __init__(
         self,

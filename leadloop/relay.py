@@ -86,8 +86,7 @@ class Relay:
 
     name = RELAY
     idle = timedelta(milliseconds=100)
-    # A pass costs the same statements and requests for one event as for a hundred.
-    gather = timedelta(milliseconds=10)
+    gathers = True
 
     def __init__(
         self,

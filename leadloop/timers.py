@@ -106,7 +106,7 @@ class TimerLoop:
 
     name = TIMERS
     idle = timedelta(seconds=1)
-    gather = timedelta(0)
+    gathers = False
 
     def __init__(self, database: Database, *, lock: Lock, fire: Fire, service: str) -> None:
         """Fire with `fire(work, timers)` after `lock(work, subjects)`, in one transaction."""
