@@ -14,6 +14,7 @@ import structlog
 
 from leadloop.database import Database, is_unreachable
 from leadloop.errors import Overloaded
+from leadloop.loop import let_gather
 from services.intake import metrics
 from services.intake.handlers import Arrival, Raced, ReadAgain, record
 from services.intake.store import Outcome
@@ -75,7 +76,11 @@ class Writer:
 
     async def _write_all(self) -> None:
         while self._queue:
+            started = perf_counter()
             await self._write(self._next_batch())
+            if self._queue:
+                is_full = len(self._queue) >= BATCH_ARRIVALS_MAX
+                await let_gather(perf_counter() - started, is_full=is_full)
 
     def _next_batch(self) -> list[_Waiting]:
         """Take whole requests, up to the bound; one larger than the bound goes alone."""
