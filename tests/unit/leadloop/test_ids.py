@@ -29,3 +29,21 @@ def test_an_id_is_a_uuid_of_version_7():
 
     assert made.version == 7
     assert made.variant == "specified in RFC 4122"
+
+
+@given(st.integers(0, 1_000), st.integers(2, 200))
+def test_identifiers_of_one_moment_sort_in_the_order_they_were_drawn(seed, count):
+    ids = Ids(Random(seed))
+
+    drawn = [ids.new(NOW) for _ in range(count)]
+
+    assert drawn == sorted(set(drawn))
+
+
+def test_identifiers_of_two_transactions_in_turn_keep_each_ones_order():
+    ids, later = Ids(Random(5)), NOW + timedelta(milliseconds=1)
+
+    drawn = [(ids.new(NOW), ids.new(later)) for _ in range(50)]
+
+    assert [first for first, _ in drawn] == sorted(first for first, _ in drawn)
+    assert [second for _, second in drawn] == sorted(second for _, second in drawn)
