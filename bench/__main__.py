@@ -3,7 +3,10 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
+
+import typer
 
 from bench import report
 
@@ -22,11 +25,19 @@ app = report.command_line()
 @app.command()
 def main() -> None:
     """Run every benchmark at a small size; each prints its own line of JSON."""
-    for module, arguments in SMALL.items():
-        report.console.print(f"\n{module} {' '.join(arguments)}", style="bold cyan")
-        began = time.monotonic()
-        subprocess.run([sys.executable, "-m", module, *arguments], check=True)
-        report.tell(f"{module}: {time.monotonic() - began:.0f} s")
+    broken = [module for module, arguments in SMALL.items() if not _works(module, arguments)]
+    if broken:
+        report.console.print(f"\nbroken: {', '.join(broken)}", style="red")
+        raise typer.Exit(1)
+
+
+def _works(module: str, arguments: Sequence[str]) -> bool:
+    """Run one benchmark; say whether it came to its end."""
+    report.console.print(f"\n{module} {' '.join(arguments)}", style="bold cyan")
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
+    report.tell(f"{module}: {time.monotonic() - began:.0f} s")
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

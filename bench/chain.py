@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from google.protobuf.message import Message
 
 from bench import assembled, bare, report
-from bench.cores import Meter, Share
+from bench.cores import Meter, Spent
 from bench.leads import email_of, lead_of
 from deploy.child import Child
 from deploy.stack import PARTITIONS
@@ -25,7 +25,9 @@ from leadloop.records import Promised, Record, to_record
 from leadloop.v1.lead_pb2 import LeadCaptured
 
 STAGES: Final = (1, 2, 3, 4)
-WARM_UP: Final = 200
+# Leads that go through before those that count: one in ten, at least these.
+WARM_UP_MIN: Final = 100
+WARM_UP_SHARE: Final = 10
 # Without anything new for so long something is broken.
 SILENCE_SECONDS: Final = 60
 
@@ -66,10 +68,25 @@ class Place:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Leads a second, and what each process took for it."""
+    """How many leads went through in how many seconds, and what each process took for them."""
 
-    leads_per_second: float
-    shares: Sequence[Share]
+    leads: int
+    seconds: float
+    spent: Sequence[Spent]
+
+    @property
+    def leads_per_second(self) -> float:
+        """From the first one in to the last one out."""
+        return self.leads / self.seconds
+
+    @property
+    def cores(self) -> float:
+        """How many cores all processes together kept busy."""
+        return sum(one.seconds for one in self.spent) / self.seconds
+
+    def cost_ms(self) -> dict[str, float]:
+        """Return how many milliseconds of a core each process took for a lead."""
+        return {one.part: one.seconds / self.leads * 1000 for one in self.spent}
 
 
 def _bare_record(number: int) -> Record:
@@ -159,10 +176,11 @@ async def _throughput(
     await end.start()
     await producer.start()
     try:
-        await _pass(chain, producer, end, range(WARM_UP))
+        warm_up = max(WARM_UP_MIN, leads // WARM_UP_SHARE)
+        await _pass(chain, producer, end, range(warm_up))
         meter = Meter({**stages, **place.ground})
-        seconds = await _pass(chain, producer, end, range(WARM_UP, WARM_UP + leads))
-        return Throughput(leads / seconds, meter.shares())
+        seconds = await _pass(chain, producer, end, range(warm_up, warm_up + leads))
+        return Throughput(leads, seconds, meter.spent())
     finally:
         await producer.stop()
         await end.stop()

@@ -1,18 +1,17 @@
 """Where the processor's time went, by process."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil  # type: ignore[import-untyped]  # it comes without annotations
 
 
 @dataclass(frozen=True)
-class Share:
-    """How many cores a part kept busy on average."""
+class Spent:
+    """How many seconds of a core a part took."""
 
     part: str
-    cores: float
+    seconds: float
 
 
 class Meter:
@@ -21,23 +20,16 @@ class Meter:
     def __init__(self, processes: Mapping[str, int]) -> None:
         """Begin to measure these process ids."""
         self._processes = dict(processes)
-        self._began = time.monotonic()
         self._before = self._read()
 
-    def shares(self) -> list[Share]:
-        """Return each part's share since the beginning, the largest first."""
-        seconds = time.monotonic() - self._began
+    def spent(self) -> list[Spent]:
+        """Return what each part took since the beginning, the largest first."""
         after = self._read()
-        shares = [Share(part, (after[part] - self._before[part]) / seconds) for part in after]
-        return sorted(shares, key=lambda share: -share.cores)
+        spent = [Spent(part, after[part] - self._before[part]) for part in after]
+        return sorted(spent, key=lambda one: -one.seconds)
 
     def _read(self) -> dict[str, float]:
         return {part: _seconds_of(pid) for part, pid in self._processes.items()}
-
-
-def total(shares: Sequence[Share]) -> float:
-    """Return how many cores all parts kept busy together."""
-    return sum(share.cores for share in shares)
 
 
 def _seconds_of(pid: int) -> float:

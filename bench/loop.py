@@ -30,6 +30,7 @@ class Sizes:
         assembled_leads: Through the assembled chain, which takes far longer for each.
         rate: Leads a second while the time through the loop is measured.
         seconds: How long it is.
+        settle: Seconds at that rate before, while the backlog of full speed is worked off.
         connections: Of the sender.
         warm_up: Leads that go through before.
     """
@@ -40,6 +41,7 @@ class Sizes:
     seconds: int = 30
     connections: int = 256
     warm_up: int = 2_000
+    settle: int = 5
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,17 @@ class Passage:
 
     Attributes:
         fast: Its throughput.
-        delivered: How many leads reached the CRM in that phase.
         ms: Of each lead of the steady phase, from its 2xx to the CRM.
     """
 
     fast: Throughput
-    delivered: int
     ms: Sequence[float]
 
 
 def measure(whole: Whole, sizes: Sizes) -> Passage:
     """Measure the loop at full speed, then at a constant rate."""
     _warm_up(whole, sizes)
-    fast, delivered = _at_full_speed(whole, sizes)
-    return Passage(fast, delivered, _steadily(whole, sizes))
+    return Passage(_at_full_speed(whole, sizes), _steadily(whole, sizes))
 
 
 def measure_beside(whole: Whole, other: Chain, leads: int) -> Throughput:
@@ -111,8 +110,8 @@ def _warm_up(whole: Whole, sizes: Sizes) -> None:
     posting.finish()
 
 
-def _at_full_speed(whole: Whole, sizes: Sizes) -> tuple[Throughput, int]:
-    """Post as fast as intake answers; return the throughput and how many were delivered."""
+def _at_full_speed(whole: Whole, sizes: Sizes) -> Throughput:
+    """Post as fast as intake answers; return the throughput of what was delivered."""
     before = whole.delivered()
     posting = whole.poster(
         "fast",
@@ -121,26 +120,27 @@ def _at_full_speed(whole: Whole, sizes: Sizes) -> tuple[Throughput, int]:
     )
     meter = cores.Meter({**whole.processes(), "the sender": posting.child.pid})
     delivered = _wait(whole, "leads delivered", before + sizes.leads) - before
-    shares = meter.shares()
+    spent = meter.spent()
     came = [d.came_ns for d in whole.deliveries() if FIRST_FAST <= d.number < FIRST_STEADY]
     seconds = (max(came) - posting.finish().began_ns) / NANOSECONDS_PER_S
-    return Throughput(delivered / seconds, shares), delivered
+    return Throughput(delivered, seconds, spent)
 
 
 def _steadily(whole: Whole, sizes: Sizes) -> list[float]:
     """Post at a constant rate; return each lead's milliseconds from its 2xx to the CRM."""
-    leads, before = sizes.rate * sizes.seconds, whole.delivered()
+    leads, before = sizes.rate * (sizes.settle + sizes.seconds), whole.delivered()
     posting = whole.poster(
         "steady",
         *("--first", str(FIRST_STEADY), "--count", str(leads)),
         *("--rate", str(sizes.rate), "--connections", str(sizes.connections)),
     )
     _wait(whole, f"leads at {sizes.rate} a second", before + leads)
-    return _milliseconds(whole, posting.finish())
+    counted_from = FIRST_STEADY + sizes.rate * sizes.settle
+    return _milliseconds(whole, posting.finish(), counted_from)
 
 
-def _milliseconds(whole: Whole, posted: Posted) -> list[float]:
-    """Pair each lead's 2xx with its first delivery."""
+def _milliseconds(whole: Whole, posted: Posted, counted_from: int) -> list[float]:
+    """Pair the 2xx of each lead from this number on with its first delivery."""
     came: dict[int, int] = {}
     for delivery in whole.deliveries():
         came.setdefault(delivery.number, delivery.came_ns)
@@ -148,7 +148,7 @@ def _milliseconds(whole: Whole, posted: Posted) -> list[float]:
     return [
         max(0, came[taken.number] - taken.taken_ns) / NANOSECONDS_PER_MS
         for taken in posted.taken
-        if taken.number in came
+        if taken.number in came and taken.number >= counted_from
     ]
 
 
@@ -183,7 +183,7 @@ def main(
 def _present(sizes: Sizes, passage: Passage, bare: Throughput, assembled: Throughput) -> None:
     ours = passage.fast.leads_per_second
     figures = Figures(
-        leads=passage.delivered,
+        leads=passage.fast.leads,
         leads_per_second=ours,
         bare=bare.leads_per_second,
         assembled=assembled.leads_per_second,
@@ -197,7 +197,7 @@ def _present(sizes: Sizes, passage: Passage, bare: Throughput, assembled: Throug
     report.table(
         "Webhook to CRM over four processes, and two chains of four stages",
         ("", "leads/s", "cores kept busy", "ms of a core for each lead"),
-        [(name, *_cost(way, cores.total(way.shares))) for name, way in ways.items()],
+        [(name, *_row(way)) for name, way in ways.items()],
     )
     report.table(
         "Where the processor's time went: ms of a core for each lead",
@@ -212,18 +212,18 @@ def _present(sizes: Sizes, passage: Passage, bare: Throughput, assembled: Throug
     report.last_line(figures)
 
 
-def _cost(way: Throughput, busy: float) -> tuple[float, str, str]:
-    return way.leads_per_second, f"{busy:.2f}", f"{busy / way.leads_per_second * 1000:.2f}"
+def _row(way: Throughput) -> tuple[float, str, str]:
+    return way.leads_per_second, f"{way.cores:.2f}", f"{sum(way.cost_ms().values()):.2f}"
 
 
 def _by_part(ways: Sequence[Throughput]) -> list[tuple[str, ...]]:
     """Return a row for each part of any of them."""
-    costs = [
-        {s.part: f"{s.cores / way.leads_per_second * 1000:.2f}" for s in way.shares}
-        for way in ways
-    ]
+    costs = [way.cost_ms() for way in ways]
     parts = dict.fromkeys(part for cost in costs for part in cost)
-    return [(part, *(cost.get(part, "") for cost in costs)) for part in parts]
+    return [
+        (part, *(f"{cost[part]:.2f}" if part in cost else "" for cost in costs))
+        for part in parts
+    ]
 
 
 if __name__ == "__main__":
