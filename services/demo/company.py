@@ -56,8 +56,8 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", 2_000, 60, 900_000, 240),
-    "small": Size("small", 200, 6, 90_000, 24),
+    "full": Size("full", 2_000, 60, 900_000, 160),
+    "small": Size("small", 200, 6, 90_000, 16),
 }
 
 
@@ -179,12 +179,12 @@ class Seller:
 
 
 SELLERS = (
-    Seller("jonas", "Jonas Keller", 15, 0.01, 5, 1.1),
+    Seller("jonas", "Jonas Keller", 15, 0.01, 4, 1.1),
     Seller("amira", "Amira Haddad", 20, 0.02, 4, 1.25),
-    Seller("piotr", "Piotr Nowak", 100, 0.05, 4, 1.0),
+    Seller("piotr", "Piotr Nowak", 75, 0.05, 3, 1.0),
     Seller("clara", "Clara Vogel", 40, 0.30, 2, 0.9),
-    Seller("ben", "Ben Aydin", 30, 0.03, 4, 1.05),
-    Seller("signe", "Signe Holm", 55, 0.04, 3, 1.0),
+    Seller("ben", "Ben Aydin", 30, 0.03, 3, 1.05),
+    Seller("signe", "Signe Holm", 40, 0.04, 3, 1.0),
 )
 SELLER_OF = {seller.id: seller for seller in SELLERS}
 

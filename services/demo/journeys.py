@@ -20,8 +20,8 @@ from services.demo.people import HEROINE, Person
 
 # What happens until the next of these hours arrives together then; each moment of its own costs
 # the demo some time.
-_HOURS = (8, 10, 12, 14, 16, 18, 21)
-_HOUR_WEIGHTS = (3, 7, 6, 6, 6, 3, 2)
+_HOURS = (8, 10, 12, 14, 16, 19)
+_WEEKEND_HOURS = (10, 19)
 _DAYS = (LAST_DAY - FIRST_DAY).days + 1
 _WEEKEND_WEIGHT = 0.25
 
@@ -175,9 +175,13 @@ def _day_of(days: Sequence[date], random: Random) -> date:
 
 
 def _daytime(day: date, random: Random) -> datetime:
-    """Choose a slot of a day, when people are up."""
-    hour = random.choices(_HOURS, _HOUR_WEIGHTS)[0]
-    return local(day, hour)
+    """Choose a slot of a day."""
+    return random.choice(_slots(day))
+
+
+def _slots(day: date) -> list[datetime]:
+    hours = _WEEKEND_HOURS if day.isoweekday() > 5 else _HOURS
+    return [local(day, hour) for hour in hours]
 
 
 def _later(at: datetime, random: Random, days_max: int) -> datetime:
@@ -190,7 +194,7 @@ def _later(at: datetime, random: Random, days_max: int) -> datetime:
 def _next_slot(at: datetime) -> datetime:
     """Return the first slot after a moment."""
     day = at.astimezone(ZONE).date()
-    slots = [local(day, hour) for hour in _HOURS] + [local(day + timedelta(days=1), _HOURS[0])]
+    slots = _slots(day) + _slots(day + timedelta(days=1))
     return next(slot for slot in slots if slot > at)
 
 
@@ -200,7 +204,8 @@ def _heroines_first_days() -> list[Step]:
     return [
         Step(local(april(day=1), 14), HEROINE, What.CREATED),
         Step(local(april(day=2), 10), HEROINE, What.DOWNLOAD, "Rota guide"),
-        Step(local(april(day=2), 14), HEROINE, What.PAGE, "/pricing"),
+        Step(local(april(day=2), 12), HEROINE, What.PAGE, "/pricing"),
+        Step(local(april(day=2), 16), HEROINE, What.PAGE, "/pricing"),
     ]
 
 

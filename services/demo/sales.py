@@ -12,7 +12,7 @@ from services.handoff.calendar import due
 
 # What happens within one slot is done together; each moment of its own costs the demo time.
 SLOT = timedelta(minutes=30)
-_CONNECTS = 0.5
+_CONNECTS = 0.6
 _WINS = 0.42
 # Somebody who forgets a lead finds it about two working days later.
 _FORGOTTEN_MINUTES = 960
@@ -101,7 +101,7 @@ def _work(assignment: Assignment, seller: Seller, random: Random) -> Iterator[Ac
         yield Action(looks_at, Verb.REJECT, assignment, reason=fate, note=note)
         return
     calls_at = looks_at
-    if random.random() < 0.5:
+    if random.random() < 0.3:
         yield Action(looks_at, Verb.ACCEPT, assignment)
         wait = random.randrange(10, 45 if assignment.tier == "hand-raiser" else 300)
         calls_at = at_work(looks_at, wait, seller)

@@ -14,7 +14,7 @@ from leadloop.logs import configure
 from leadloop.postgres import Postgres
 from services.demo import story
 from services.demo.asgi import call
-from services.demo.company import BEGIN, END, SIZES, ZONE
+from services.demo.company import BEGIN, END, SIZES, ZONE, Size
 from services.demo.keeping import claim
 from services.demo.people import HEROINE
 from services.demo.quarter import Moment, open_quarter
@@ -41,17 +41,23 @@ async def show_quarter(*, size: str, seed: int, folder: Path, force: bool) -> No
                 await quarter.live(watch)
             took = perf_counter() - started
             console.print(story.summary(quarter.counts, took))
-            await _tell(quarter.app, console, folder)
+            await _tell_reports(quarter.app, console, SIZES[size])
+            await _tell_lead(quarter.app, console, folder)
 
 
-async def _tell(app: ASGIApp, console: Console, folder: Path) -> None:
-    """Print the story that the reports tell."""
+async def _tell_reports(app: ASGIApp, console: Console, size: Size) -> None:
+    """Print what the reports say about both sides."""
     reports = f"/v1/reports/{{}}?{story.period()}"
+    funnel = (await _get(app, reports.format("funnel")))["rows"]
     levels = await _get(app, reports.format("service-levels"))
-    console.print(story.funnel((await _get(app, reports.format("funnel")))["rows"]))
+    console.print(story.funnel(funnel), story.goals(funnel, size))
     console.print(story.sales_levels(levels["sales"]))
     console.print(story.marketing_levels(levels["marketing"]))
     console.print(story.reasons((await _get(app, reports.format("reasons")))["rows"]))
+
+
+async def _tell_lead(app: ASGIApp, console: Console, folder: Path) -> None:
+    """Print one lead's story, and what to try next."""
     lead_id = (await _get(app, f"/v1/leads?email={HEROINE.email}"))["items"][0]["id"]
     told = await _get(app, f"/v1/timelines/{lead_id}")
     console.print(story.timeline(told["items"], f"{HEROINE.first_name} {HEROINE.last_name}"))

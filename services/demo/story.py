@@ -7,7 +7,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -46,19 +45,29 @@ def period() -> str:
 
 
 def opening(size: Size) -> RenderableType:
-    """Say whose quarter it is, and what happens to it."""
-    begins, ends = f"{FIRST_DAY.day} {FIRST_DAY:%B}", f"{LAST_DAY.day} {LAST_DAY:%B %Y}"
+    """Say whose quarter it is, and what happens in it."""
+    first, last = f"{FIRST_DAY.day} {FIRST_DAY:%B}", f"{LAST_DAY.day} {LAST_DAY:%B %Y}"
     away = SELLER_OF[ABSENCE.seller_id].name
-    closed = [f"{day.day} {day:%B} ({name})" for day, name in holidays().items()]
-    return Text.from_markup(
-        f"[bold]{NAME}[/bold], a made-up company that plans shifts, lives through a quarter: "
-        f"{begins} to {ends}, in virtual time.\n"
-        f"Marketing reaches {size.leads:,} people through {len(CAMPAIGNS)} campaigns; HubSpot, "
-        "Mautic and the website tell of them by signed webhooks.\n"
-        f"Both teams signed one agreement. {len(SELLERS)} people in sales work under it, well "
-        f"and badly; {away} is away for two weeks and says so a day late.\n"
-        f"The clocks rest at night, at noon, on weekends and on {', '.join(closed)}.\n"
+    closed = ", ".join(f"{name} ({day.day} {day:%B})" for day, name in holidays().items())
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold")
+    facts.add_row(
+        "marketing",
+        f"reaches {size.leads:,} people by {len(CAMPAIGNS)} campaigns; HubSpot, Mautic and the "
+        "website tell of them by signed webhooks",
     )
+    facts.add_row(
+        "sales",
+        f"{len(SELLERS)} people, some quick and some slow; Clara Vogel forgets, and {away} is "
+        "away for two weeks and says so a day late",
+    )
+    facts.add_row(
+        "agreement",
+        "signed by both sides; its clocks run in working hours, not at night, not on weekends, "
+        f"not on {closed}",
+    )
+    title = f"{NAME} sells shift planning; it is made up. Its quarter, {first} to {last}:"
+    return Group(Text(title, style="bold"), "", facts, "")
 
 
 def summary(counts: Mapping[str, int], seconds: float) -> RenderableType:
@@ -74,9 +83,9 @@ def summary(counts: Mapping[str, int], seconds: float) -> RenderableType:
 def funnel(rows: Sequence[Row]) -> RenderableType:
     """Draw how far the people of each campaign came."""
     table = _table("How far people came, by campaign", ("campaign",))
-    for name in ("people", "qualified", "accepted", "converted", "won", "lost", "returned"):
-        table.add_column(name, justify="right")
-    table.add_column("won, EUR", justify="right")
+    for name in ("people", "qualified", "%", "accepted", "deals", "won", "lost", "back"):
+        table.add_column(name, justify="right", style="dim" if name == "%" else "")
+    table.add_column("EUR won", justify="right")
     for row in rows:
         table.add_row(row["group"] or "(none)", *_funnel_cells(row))
     table.add_section()
@@ -84,11 +93,21 @@ def funnel(rows: Sequence[Row]) -> RenderableType:
     return table
 
 
+def goals(rows: Sequence[Row], size: Size) -> RenderableType:
+    """Say how far both teams came towards what they want together."""
+    won, euros = _total(rows)["won"], _total(rows)["values"]["EUR"] // 100
+    return Text.from_markup(
+        f"\nTheir shared goal: {size.customers} customers and {size.revenue:,} EUR. "
+        f"Reached: {_kept(won, size.customers, ' customers')} and "
+        f"{_kept(euros, size.revenue, ' EUR')}."
+    )
+
+
 def _funnel_cells(row: Row) -> list[str]:
-    share = f"{row['qualified']}  [dim]{_percent(row['qualified'], row['captured']):>4}[/dim]"
-    counts = [str(row[name]) for name in ("accepted", "converted", "won", "lost", "returned")]
+    share = f"{round(100 * row['qualified'] / row['captured'])}" if row["captured"] else "-"
+    ends = [str(row[name]) for name in ("accepted", "converted", "won", "lost", "returned")]
     euros = row["values"].get("EUR", 0) // 100
-    return [str(row["captured"]), share, *counts, f"{euros:,}" if euros else "-"]
+    return [f"{row['captured']:,}", str(row["qualified"]), share, *ends, f"{euros:,}"]
 
 
 def _total(rows: Sequence[Row]) -> Row:
@@ -100,7 +119,7 @@ def _total(rows: Sequence[Row]) -> Row:
 def sales_levels(rows: Sequence[Row]) -> RenderableType:
     """Draw how sales kept its clocks."""
     table = _table("What sales owes a lead: its time, in hours of work", ("tier", "clock"))
-    for name in ("agreed", "in time", "late", "never", "kept", "median", "95 of 100"):
+    for name in ("agreed", "in time", "late", "never", "kept", "median", "95 %"):
         table.add_column(name, justify="right")
     for row in rows:
         ended = row["met"] + row["late"] + row["breached"]
@@ -153,20 +172,25 @@ def reasons(rows: Sequence[Row]) -> RenderableType:
 
 
 def _what_stands_out(rows: Sequence[Row]) -> list[RenderableType]:
+    """Name the campaign whose leads come back for one reason more than all others do."""
+    everyone = _sum(rows)
+    of_reason = {row["label"]: 0 for row in rows}
+    for row in rows:
+        of_reason[row["label"]] += row["leads"]
     telling = [row for row in rows if row["leads"] >= _TELLING_LEADS_MIN]
     if not telling:
         return []
-    most = max(telling, key=lambda row: (row["percent"], row["leads"]))
+    most = max(telling, key=lambda row: row["percent"] / of_reason[row["label"]])
     sentence = (
-        f"[bold]{most['percent']} %[/bold] of what came back from [bold]{most['group']}[/bold] "
-        f"came back for one reason: {most['label'].lower()}."
+        f"\n{most['label']}: {most['percent']} % of what came back from {most['group']}, "
+        f"{_percent(of_reason[most['label']], everyone)} of what came back in all."
     )
-    return [Padding(Text.from_markup(sentence), (0, 2))]
+    return [Text(sentence, style="italic")]
 
 
 def timeline(items: Sequence[Row], name: str) -> RenderableType:
     """Draw one lead's story, a paragraph a day."""
-    title = f"\nOne lead, {name}: why she scored, why she went to whom, why it was due when"
+    title = f"\nOne lead, {name}: why she scored, who got her and why, what was due when"
     table = Table(
         title=title,
         title_justify="left",
@@ -269,8 +293,8 @@ def _table(title: str, words: Iterable[str]) -> Table:
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
+        padding=0,
+        show_edge=False,
     )
     for word in words:
         table.add_column(word, no_wrap=True)
@@ -294,7 +318,7 @@ def _kept(value: int | None, owed: int | None, unit: str) -> str:
     if value is None:
         return "-"
     colour = "green" if owed is None or value >= owed else "red"
-    return f"[{colour}]{value}{unit}[/{colour}]"
+    return f"[{colour}]{value:,}{unit}[/{colour}]"
 
 
 def _duration(seconds: float | None) -> str:
