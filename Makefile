@@ -105,7 +105,7 @@ kafka: .kafka/.fetched ## Fetch the jars of the Kafka broker
 
 .PHONY: clean
 clean: ## Remove what runs and tools left; keeps .venv and the broker's jars
-	@rm -rf build dist *.egg-info .stack .leadloop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf build dist *.egg-info .stack .bench .leadloop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find leadloop services deploy bench tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: a target runs again only when what it depends on changed.
