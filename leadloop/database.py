@@ -53,20 +53,20 @@ class Database:
         self.ids = ids
         self.engine = engine_of(url, schema)
         self._wakes: dict[str, asyncio.Event] = {}
-        self._moved_at: dict[str, datetime] = {}
+        self._moves_by: dict[str, datetime] = {}
 
     def wake_of(self, loop_name: str) -> asyncio.Event:
         """Return the event that is set when a commit left work for this loop."""
         return self._wakes.setdefault(loop_name, asyncio.Event())
 
-    def note_moved(self, name: str) -> None:
-        """Remember that a loop or a consumer of the service has just made a pass."""
-        self._moved_at[name] = self.clock.now()
+    def note_moved(self, name: str, *, idle: timedelta = timedelta(0)) -> None:
+        """Remember that a loop or a consumer has just made a pass, and may now sleep so long."""
+        self._moves_by[name] = self.clock.now() + idle + STALLED_AFTER
 
-    def stalled(self) -> list[str]:
-        """Return the loops and consumers that once moved and have not for too long."""
-        limit = self.clock.now() - STALLED_AFTER
-        return sorted(name for name, moved_at in self._moved_at.items() if moved_at < limit)
+    def stalled(self) -> dict[str, bool]:
+        """Tell of each loop and consumer that once moved whether it has not for too long."""
+        now = self.clock.now()
+        return {name: now > moves_by for name, moves_by in sorted(self._moves_by.items())}
 
     @asynccontextmanager
     async def transaction(self, traceparent: str = "") -> AsyncIterator[Work]:

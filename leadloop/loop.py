@@ -59,7 +59,7 @@ async def forever(loop: Loop, *, service: str, database: Database) -> None:
             log.warning("loop.waits", loop=loop.name, reason=type(error).__name__)
             await asyncio.sleep(PAUSE_AFTER_FAILURE.total_seconds())
             continue
-        database.note_moved(loop.name)
+        database.note_moved(loop.name, idle=loop.idle)
         metrics.LOOP_MOVED.labels(service, loop.name).set(clock.now().timestamp())
         if wait is not None:
             await sleep_until_woken(wake, wait)

@@ -219,7 +219,8 @@ async def what_stands_still(app: FastAPI) -> dict[str, str | None]:
     """Ask every part of a service what keeps it from moving; None where it moves."""
     database: Database = app.state.database
     found = {name: check() for name, check in app.state.checks.items()}
-    found |= dict.fromkeys(database.stalled(), "has made no pass for too long")
+    for name, is_stalled in database.stalled().items():
+        found[name] = "has made no pass for too long" if is_stalled else None
     found["database"] = await _database_problem(database)
     return found
 
