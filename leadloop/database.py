@@ -60,7 +60,7 @@ class Database:
         return self._wakes.setdefault(loop_name, asyncio.Event())
 
     def note_moved(self, name: str, *, idle: timedelta = timedelta(0)) -> None:
-        """Remember that a loop or a consumer has just made a pass, and may now sleep so long."""
+        """Remember that a loop or a consumer made a pass, and may now sleep so long."""
         self._moves_by[name] = self.clock.now() + idle + STALLED_AFTER
 
     def stalled(self) -> dict[str, bool]:
