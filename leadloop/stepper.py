@@ -25,10 +25,14 @@ class Stepper:
         self.clock = clock
         for service in services:
             service.subscribe(transport)
+        # In the order of the loop, each relay last: what a service does at one moment travels
+        # together, and one pass takes it through all services.
         self._loops = [
             (loop, service.database.wake_of(loop.name))
             for service in services
-            for loop in service.all_loops(transport)
+            for loop in sorted(
+                service.all_loops(transport), key=lambda loop: isinstance(loop, Relay)
+            )
         ]
         self._due: dict[int, datetime | None] = {}
         for _, wake in self._loops:
@@ -38,11 +42,13 @@ class Stepper:
         """Run every loop that has work, until none has; return how many things were done."""
         done = 0
         for _ in range(PASSES_MAX):
-            ready = [index for index in range(len(self._loops)) if self._has_work(index)]
-            if not ready:
+            is_idle = True
+            for index in range(len(self._loops)):
+                if self._has_work(index):
+                    is_idle = False
+                    done += await self._run(index)
+            if is_idle:
                 return done
-            for index in ready:
-                done += await self._run(index)
         raise RuntimeError(f"expected the loops to come to rest within {PASSES_MAX} passes")
 
     async def advance_to(self, moment: datetime) -> int:
