@@ -142,14 +142,14 @@ def way_back(
         return _heroine_comes_back(not_before)
     random = Random(f"{seed}/back/{person.number}/{reason}")  # noqa: S311 (a story)
     steps: list[Step] = []
-    if random.random() < 0.15:
+    if random.random() < 0.1:
         steps.append(Step(_later(returned_at, random, 6), person, What.PAGE, "/pricing"))
-    if random.random() < _COMES_BACK.get(reason, 0.2) * (1 if person.fits else 0.3):
+    if random.random() < _COMES_BACK.get(reason, 0.1) * (1 if person.fits else 0.3):
         steps += _return_visit(person, reason, not_before, random)
     return _in_order(steps)
 
 
-_COMES_BACK = {"bad_data": 0.6, "bad_timing": 0.7, "not_reached": 0.45, "no_need": 0.25}
+_COMES_BACK = {"bad_data": 0.5, "bad_timing": 0.5, "not_reached": 0.3, "no_need": 0.15}
 
 
 def _return_visit(

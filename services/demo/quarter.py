@@ -195,8 +195,12 @@ class Quarter:
         await self.stepper.settle()
 
     async def _pass_time(self, until: datetime) -> bool:
-        """Let clocks run; return False when they led to plans before `until`."""
-        while (due := self.stepper.next_due()) is not None and due <= until:
+        """Let clocks run; return False when they led to plans before `until`.
+
+        What is due at that very moment comes after what people do then: who acts at the last
+        moment is in time.
+        """
+        while (due := self.stepper.next_due()) is not None and due < until:
             await self.stepper.advance_to(due)
             self._react()
             planned = self._agenda.next_at

@@ -168,7 +168,8 @@ def _after_the_talk(
         )
         return
     meets_at = at_work(at, random.randrange(300, 2_400), seller)
-    yield Action(meets_at, Verb.ATTEMPT, assignment, channel="meeting", result="connected")
+    if random.random() < 0.4:
+        yield Action(meets_at, Verb.ATTEMPT, assignment, channel="meeting", result="connected")
     yield from _deal(assignment, seller, at_work(meets_at, 30, seller), random)
 
 
