@@ -56,8 +56,8 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", 2_000, 60, 900_000, 160),
-    "small": Size("small", 200, 6, 90_000, 16),
+    "full": Size("full", 2_000, 65, 1_000_000, 125),
+    "small": Size("small", 200, 6, 100_000, 12),
     # Too few for a story; enough to see that two runs are alike.
     "tiny": Size("tiny", 40, 2, 20_000, 4),
 }

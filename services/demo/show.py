@@ -86,7 +86,7 @@ def watching(console: Console) -> Iterator[Watch]:
     )
     with Progress(*columns, console=console) as bar:
         total = (END - BEGIN).total_seconds()
-        task = bar.add_task("", total=total, day="", counts="")
+        task = bar.add_task("", total=total, day="puts the services together", counts="")
 
         def watch(moment: Moment) -> None:
             done = (moment.now - BEGIN).total_seconds()

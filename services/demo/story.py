@@ -119,7 +119,7 @@ def _total(rows: Sequence[Row]) -> Row:
 def sales_levels(rows: Sequence[Row]) -> RenderableType:
     """Draw how sales kept its clocks."""
     table = _table("What sales owes a lead: its time, in hours of work", ("tier", "clock"))
-    for name in ("agreed", "in time", "late", "never", "kept", "median", "95 %"):
+    for name in ("agreed", "in time", "late", "not done", "kept", "median", "95 %"):
         table.add_column(name, justify="right")
     for row in rows:
         ended = row["met"] + row["late"] + row["breached"]
