@@ -56,9 +56,12 @@ def test_the_funnel_adds_up_and_fits():
 
 
 def test_the_shared_goal_is_told_beside_what_was_reached():
-    text = " ".join(printed(story.goals(FUNNEL, SIZES["full"])).split())
+    size = SIZES["full"]
 
-    assert "60 customers and 900,000 EUR. Reached: 26 customers and 1,448,600 EUR" in text
+    text = " ".join(printed(story.goals(FUNNEL, size)).split())
+
+    assert f"{size.customers} customers and {size.revenue:,} EUR" in text
+    assert "Reached: 26 customers and 1,448,600 EUR" in text
 
 
 def test_clocks_are_told_in_hours_and_minutes():
@@ -77,7 +80,9 @@ def test_clocks_are_told_in_hours_and_minutes():
     text = printed(story.sales_levels([row, {**row, "met": 0, "late": 0, "p50_seconds": None}]))
 
     assert "…" not in text
-    assert "hand-raiser first attempt    2 h      58    6     0 91 % 30 min 2 h 26" in text
+    words = [" ".join(line.split()) for line in text.splitlines()]
+    assert "hand-raiser first attempt 2 h 58 6 0 91 % 30 min 2 h 26" in words
+    assert "hand-raiser first attempt 2 h 0 0 0 - - 2 h 26" in words
 
 
 def test_a_month_without_decisions_has_dashes():
