@@ -24,9 +24,9 @@ MONDAY_MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEST_FOLDER = ROOT / ".test"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def plain_logs() -> None:
-    """Log as a service does: structlog's default spends seconds on drawing a traceback."""
+    """Log as a service does, whatever an earlier test has configured."""
     configure(service="tests", json=True)
 
 

@@ -84,3 +84,15 @@ def test_lines_below_the_level_are_left_out(lines):
     logging.getLogger("uvicorn.access").info("GET /")
 
     assert lines() == []
+
+
+def test_a_new_configuration_reaches_a_logger_that_was_used_before():
+    logs.configure(service="first", json=True)
+    log = structlog.get_logger("used.before")
+    log.info("something.happened")
+
+    logs.configure(service="second", json=True)
+    with structlog.testing.capture_logs() as lines:
+        log.info("something.else")
+
+    assert [line["event"] for line in lines] == ["something.else"]
