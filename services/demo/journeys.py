@@ -20,7 +20,7 @@ from services.demo.people import HEROINE, Person
 
 # What happens until the next of these hours arrives together then; each moment of its own costs
 # the demo some time.
-_HOURS = (8, 10, 12, 14, 16, 19)
+_HOURS = (8, 10, 14, 16, 19)
 _WEEKEND_HOURS = (10, 19)
 _DAYS = (LAST_DAY - FIRST_DAY).days + 1
 _WEEKEND_WEIGHT = 0.25
@@ -203,8 +203,8 @@ def _heroines_first_days() -> list[Step]:
     april = FIRST_DAY.replace
     return [
         Step(local(april(day=1), 14), HEROINE, What.CREATED),
-        Step(local(april(day=2), 10), HEROINE, What.DOWNLOAD, "Rota guide"),
-        Step(local(april(day=2), 12), HEROINE, What.PAGE, "/pricing"),
+        Step(local(april(day=2), 8), HEROINE, What.DOWNLOAD, "Rota guide"),
+        Step(local(april(day=2), 10), HEROINE, What.PAGE, "/pricing"),
         Step(local(april(day=2), 16), HEROINE, What.PAGE, "/pricing"),
     ]
 
