@@ -8,9 +8,13 @@ keeps it until then. In both, records of one key stay in order and may come more
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
+from leadloop.loop import sleep_until_woken
 from leadloop.records import Record
+
+NOTHING_TO_READ_EVERY = timedelta(seconds=5)
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
 
@@ -78,8 +82,12 @@ class LocalTransport:
         """Do nothing: there is nothing to connect to."""
 
     async def run(self) -> None:
-        """Wait until cancelled: publishing does the work."""
-        await asyncio.Event().wait()
+        """Tell the groups that nothing waits, now and then; publishing does the work."""
+        while True:
+            for group in self._groups.values():
+                async with group.turn:
+                    await group.handle(())
+            await sleep_until_woken(asyncio.Event(), NOTHING_TO_READ_EVERY)
 
     async def stop(self) -> None:
         """Do nothing: nothing is under way once publishing has returned."""

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
@@ -129,10 +130,17 @@ def report(
     name: Annotated[
         Literal["funnel", "service-levels", "reasons"], typer.Argument(help="Which report.")
     ],
+    since: Annotated[
+        str, typer.Option("--from", help="First moment, such as 2026-04-01T00:00Z.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--to", help="First moment after it; now if left out.")
+    ] = "",
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print a report that both teams share."""
-    _print(url, f"/v1/reports/{name}")
+    """Print a report that both teams share, of the last 90 days or of a period."""
+    period = urlencode({key: at for key, at in (("from", since), ("to", until)) if at})
+    _print(url, f"/v1/reports/{name}?{period}")
 
 
 @agreement.command()

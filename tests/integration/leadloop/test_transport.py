@@ -146,3 +146,17 @@ async def test_a_replica_that_comes_back_under_its_name_goes_on_at_once(kafka, t
 
     assert await read_one_and_vanish(kafka, topic_prefix, "before") == [("a", "before")]
     assert await read_one_and_vanish(kafka, topic_prefix, "after") == [("a", "after")]
+
+
+async def test_a_group_is_told_that_there_is_nothing_to_read(transport, run):
+    batches: list[int] = []
+
+    async def handle(batch: Sequence[Record]) -> None:
+        batches.append(len(batch))
+
+    transport.subscribe("group", ["leads.v1"], handle)
+    run()
+
+    await until(lambda: batches)
+
+    assert batches[0] == 0
