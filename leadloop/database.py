@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from asyncpg.exceptions import InternalClientError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -110,7 +111,11 @@ def is_unreachable(error: BaseException) -> bool:
         return True
     if isinstance(error, (InterfaceError, OperationalError, ConnectionError, TimeoutError)):
         return True
-    state = getattr(getattr(error, "orig", None), "sqlstate", "") or ""
+    orig = getattr(error, "orig", None)
+    # The driver's word for a connection that was cut in the middle of an operation.
+    if isinstance(getattr(orig, "__cause__", None), InternalClientError):
+        return True
+    state = getattr(orig, "sqlstate", "") or ""
     # 08 connection, 40 serialisation and deadlock, 53 out of resources, 55P03 lock timeout,
     # 57 shutdown and statement timeout (PostgreSQL's manual, appendix A).
     return (
