@@ -24,16 +24,14 @@ from leadloop.errors import Retry
 from leadloop.events import topics as contract_topics
 from leadloop.loop import let_gather, sleep_until_woken
 from leadloop.records import Record
-from leadloop.transport import Handle
+from leadloop.transport import PROMPT, Handle
 
 log = structlog.get_logger()
 
 BATCH_MAX = 500
 POLL_WAIT_MS = 200
-# The broker lets records gather this long: every batch, whatever its size, costs a transaction
-# here and requests there. It is the larger part of the time that an event takes to a reader.
-FETCH_WAIT_MS_MAX = 20
-FETCH_BYTES_MIN = 64 * 1024
+# More than gathers in any hold: so it is the hold that ends a wait, or a full batch.
+FETCH_BYTES_MIN = 256 * 1024
 # A process that is stopped for half a minute (a pause of the machine, a blocked loop) keeps
 # its partitions; a dead one is replaced after this time.
 SESSION_TIMEOUT_MS = 45_000
@@ -48,6 +46,7 @@ class _Subscription:
     group: str
     topics: tuple[str, ...]
     handle: Handle
+    hold: timedelta
 
 
 class KafkaTransport:
@@ -73,9 +72,11 @@ class KafkaTransport:
         self._producer: AIOKafkaProducer | None = None
         self._subscriptions: list[_Subscription] = []
 
-    def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
+    def subscribe(
+        self, group: str, topics: Sequence[str], handle: Handle, *, hold: timedelta = PROMPT
+    ) -> None:
         """Read `topics` as `group`; the reading begins with `run`."""
-        self._subscriptions.append(_Subscription(group, tuple(topics), handle))
+        self._subscriptions.append(_Subscription(group, tuple(topics), handle, hold))
 
     async def start(self) -> None:
         """Connect lazily: the broker may come up later than the service."""
@@ -168,7 +169,7 @@ class KafkaTransport:
             max_poll_interval_ms=POLL_INTERVAL_MAX_MS,
             rebalance_timeout_ms=30_000,
             metadata_max_age_ms=60_000,
-            fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+            fetch_max_wait_ms=subscription.hold // timedelta(milliseconds=1),
             fetch_min_bytes=FETCH_BYTES_MIN,
         )
 

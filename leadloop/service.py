@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from google.protobuf.message import Message
 from starlette.types import ASGIApp
 
 from leadloop.database import Database
@@ -18,7 +19,7 @@ from leadloop.inbox import Handlers, Inbox
 from leadloop.loop import Loop, forever
 from leadloop.parked import parked_router
 from leadloop.relay import Relay
-from leadloop.transport import Transport
+from leadloop.transport import PATIENT, Transport
 from leadloop.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -32,13 +33,14 @@ class Service:
     """A service ready to run.
 
     Attributes:
-        name: Also its consumer group and the service label of its metrics.
+        name: Also the name of its consumer groups and the service label of its metrics.
         database: Its schema.
         migrations: Its folder of migrations.
         api: Its documented routes and probes.
         door: What answers requests in front of `api`, where a hot path bypasses it.
         paths: Prefixes of the routes that are its own, for the embedded mode.
         handlers: What it does with events, by type.
+        patient: Those of them that may wait a moment for others: nobody waits for what follows.
         loops: What it does by itself, besides the relay and the upkeep.
         tasks: Coroutines that run as long as the service does, such as a group-commit writer.
         closers: Called when it stops.
@@ -50,6 +52,7 @@ class Service:
     api: FastAPI
     paths: Sequence[str]
     handlers: Handlers
+    patient: Collection[type[Message]] = ()
     door: ASGIApp | None = None
     loops: Sequence[Loop] = ()
     tasks: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
@@ -71,9 +74,13 @@ class Service:
         return sorted({route_of(kind).topic for kind in self.handlers})
 
     def subscribe(self, transport: Transport) -> None:
-        """Read the service's topics as its own group."""
-        if self.handlers:
-            transport.subscribe(self.name, self.topics(), self.inbox.handle)
+        """Read the service's topics as its own groups: what may wait does not slow the rest."""
+        prompt = {route_of(kind).topic for kind in self.handlers if kind not in self.patient}
+        handle = self.inbox.handle
+        if prompt:
+            transport.subscribe(self.name, sorted(prompt), handle)
+        if patient := sorted(set(self.topics()) - prompt):
+            transport.subscribe(f"{self.name}-patient", patient, handle, hold=PATIENT)
 
     def all_loops(self, transport: Transport) -> list[Loop]:
         """Return the relay, the upkeep and the service's own loops."""

@@ -15,6 +15,10 @@ from leadloop.loop import sleep_until_woken
 from leadloop.records import Record
 
 NOTHING_TO_READ_EVERY = timedelta(seconds=5)
+# How long records may gather before they are handed over. Every batch, whatever its size, costs
+# a transaction here and requests at the broker.
+PROMPT = timedelta(milliseconds=20)
+PATIENT = timedelta(milliseconds=500)
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
 
@@ -30,10 +34,18 @@ class Transport(Protocol):
         """
         ...
 
-    def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
+    def subscribe(
+        self, group: str, topics: Sequence[str], handle: Handle, *, hold: timedelta = PROMPT
+    ) -> None:
         """Hand all records of `topics` to `handle`, in batches, again until it returns.
 
         An empty batch only says that there is nothing to read now.
+
+        Args:
+            group: Who reads; each group gets every record.
+            topics: What it reads.
+            handle: Takes a batch.
+            hold: How long the broker may let a batch gather.
         """
         ...
 
@@ -74,8 +86,13 @@ class LocalTransport:
                 async with group.turn:
                     await group.handle(wanted)
 
-    def subscribe(self, group: str, topics: Sequence[str], handle: Handle) -> None:
-        """Add a group; those that subscribe later do not see earlier records."""
+    def subscribe(
+        self, group: str, topics: Sequence[str], handle: Handle, *, hold: timedelta = PROMPT
+    ) -> None:
+        """Add a group; those that subscribe later do not see earlier records.
+
+        Nothing gathers here: a batch is handed over as it is published.
+        """
         self._groups[group] = _Group(frozenset(topics), handle)
 
     async def start(self) -> None:

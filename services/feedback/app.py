@@ -41,6 +41,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
         api=app,
         paths=PATHS,
         handlers=HANDLERS,
+        patient=HANDLERS,
         loops=(deliveries,),
         closers=(deliveries.close, poster.close),
     )

@@ -12,7 +12,7 @@ from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.handoff import api, firing, team
 from services.handoff.firing import QueueWatch
-from services.handoff.handlers import HANDLERS
+from services.handoff.handlers import HANDLERS, PATIENT
 from services.handoff.settings import Settings
 
 NAME = "handoff"
@@ -41,6 +41,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
         api=app,
         paths=PATHS,
         handlers=HANDLERS,
+        patient=PATIENT,
         loops=(timers, deliveries, QueueWatch(database)),
         closers=(deliveries.close, poster.close),
     )

@@ -154,3 +154,6 @@ HANDLERS: dict[type[Message], Handler] = {
     LeadsMerged: on_leads_merged,
     LeadErased: on_leads_erased,
 }
+
+# They come on the busiest topic, most of which is nothing to handoff.
+PATIENT: tuple[type[Message], ...] = (LeadsMerged, LeadErased)
