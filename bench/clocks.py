@@ -207,7 +207,7 @@ async def _until_fired(
 async def _ask(database: Database, acknowledged_ms: Sequence[float] = ()) -> Lateness:
     """Ask the server for the commit times."""
     async with database.transaction() as work:
-        seconds = (await work.connection.scalars(_LATENESS)).all()
+        seconds = await work.connection.scalars(_LATENESS)
     fired = await _count(database)
     ms = [late * MILLISECONDS for late in seconds]
     return Lateness(fired, len(ms) - fired, ms, acknowledged_ms)

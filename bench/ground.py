@@ -45,7 +45,8 @@ def postgres_in(
 
 async def make_schema(database: Database, *sql: str) -> None:
     """Create the database's schema anew, with tables from these constants."""
-    async with database.engine.begin() as connection:
+    async with database.transaction() as work:
+        connection = work.connection
         await connection.execute(text(f'DROP SCHEMA IF EXISTS "{database.schema}" CASCADE'))
         await connection.execute(text(f'CREATE SCHEMA "{database.schema}"'))
         for constant in sql:

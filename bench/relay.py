@@ -147,7 +147,7 @@ class NaiveReader:
     async def run_once(self, now: datetime) -> int:
         """Read one batch; return its size."""
         async with self._database.transaction() as work:
-            rows = (await work.connection.execute(_READ_ON, {"last": self._last})).all()
+            rows = await work.connection.execute(_READ_ON, {"last": self._last})
         self.seen |= {(lead, sequence) for _, lead, sequence in rows}
         self._last = rows[-1].id if rows else self._last
         return len(rows)

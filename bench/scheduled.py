@@ -49,8 +49,8 @@ async def worker(database: Database, timers: Sequence[Timer]) -> AsyncIterator[N
 
 def _connector(database: Database) -> PsycopgConnector:
     """Connect to the same database; all of its tables go into the same schema."""
-    url = database.engine.url.set(drivername="postgresql")
+    url = make_url(database.url).set(drivername="postgresql")
     return PsycopgConnector(
-        conninfo=make_url(url).render_as_string(hide_password=False),
+        conninfo=url.render_as_string(hide_password=False),
         kwargs={"options": f"-c search_path={database.schema}"},
     )

@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from asyncpg.exceptions import InternalClientError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+import asyncpg
+from asyncpg.exceptions import InternalClientError, InvalidCachedStatementError
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from leadloop.clock import Clock
+from leadloop.connection import Connection, Row
 from leadloop.ids import Ids
 
-POOL_SIZE = 8
-POOL_OVERFLOW = 8
+POOL_SIZE_MAX = 16
+POOL_WAIT_SECONDS = 30
+STATEMENTS_CACHED = 500
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
 STALLED_AFTER = timedelta(seconds=30)
@@ -32,7 +36,7 @@ class Work:
         wakes: Names of the loops that have work once this commits.
     """
 
-    connection: AsyncConnection
+    connection: Connection
     now: datetime
     ids: Ids
     traceparent: str = ""
@@ -40,19 +44,20 @@ class Work:
 
 
 class Database:
-    """One service's schema: its engine, its time, its identifiers.
+    """One service's schema: its connections, its time, its identifiers.
 
     Attributes:
+        url: Where the database is, as SQLAlchemy writes it.
         schema: The PostgreSQL schema that every statement of the service runs in.
-        engine: SQLAlchemy's engine, whose connections have the schema as search path.
     """
 
     def __init__(self, url: str, schema: str, *, clock: Clock, ids: Ids) -> None:
-        """Prepare an engine for `url`; nothing connects until the first transaction."""
+        """Prepare connections to `url`; nothing connects until the first transaction."""
+        self.url = url
         self.schema = schema
         self.clock = clock
         self.ids = ids
-        self.engine = engine_of(url, schema)
+        self._pool: asyncpg.Pool[Row] | None = None
         self._wakes: dict[str, asyncio.Event] = {}
         self._moves_by: dict[str, datetime] = {}
 
@@ -72,19 +77,49 @@ class Database:
     @asynccontextmanager
     async def transaction(self, traceparent: str = "") -> AsyncIterator[Work]:
         """Open a unit of work: commit at its end, roll back when it raises, then wake loops."""
-        async with self.engine.begin() as connection:
-            work = Work(connection, self.clock.now(), self.ids, traceparent)
-            yield work
+        pool = await self._opened()
+        async with asyncio.timeout(POOL_WAIT_SECONDS):
+            driver = await pool.acquire()
+        try:
+            async with driver.transaction():
+                connection = Connection(driver)
+                work = Work(connection, self.clock.now(), self.ids, traceparent)
+                yield work
+                await connection.flush()
+        finally:
+            await pool.release(driver)
         for name in work.wakes:
             self.wake_of(name).set()
 
+    async def connect(self) -> "asyncpg.Connection[Row]":
+        """Return a connection outside the pool, for who keeps one: no transaction is open."""
+        return await asyncpg.connect(record_class=Row, **arguments_of(self.url, self.schema))
+
     async def close(self) -> None:
         """Give all connections back."""
-        await self.engine.dispose()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+
+    async def _opened(self) -> "asyncpg.Pool[Row]":
+        """Return the pool, which belongs to the running event loop."""
+        if self._pool is None:
+            self._pool = asyncpg.create_pool(
+                min_size=0,
+                max_size=POOL_SIZE_MAX,
+                record_class=Row,
+                reset=_leave_as_it_is,
+                **arguments_of(self.url, self.schema),
+            )
+            # Connects nothing yet, so no other task runs before it is done.
+            await self._pool
+        return self._pool
 
 
-def engine_of(url: str, schema: str) -> AsyncEngine:
-    """Return an engine whose sessions live in `schema`, in UTC, with bounded waits."""
+# (Any: what asyncpg.connect and asyncpg.create_pool take alike.)
+def arguments_of(url: str, schema: str) -> dict[str, Any]:
+    """Return how to connect: sessions live in `schema`, in UTC, with bounded waits."""
+    _, where = PGDialect_asyncpg().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
     settings = {
         "search_path": schema,
         "timezone": "UTC",
@@ -94,30 +129,31 @@ def engine_of(url: str, schema: str) -> AsyncEngine:
         # Statements here are short and prepared once; compiling them costs more than it saves.
         "jit": "off",
     }
-    return create_async_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=POOL_OVERFLOW,
-        pool_timeout=30,
-        # What a statement carries is personal data; errors and logs name the statement only.
-        hide_parameters=True,
-        connect_args={"server_settings": settings, "timeout": 10, "command_timeout": 60},
-    )
+    return {
+        **where,
+        "server_settings": settings,
+        "timeout": 10,
+        "command_timeout": 60,
+        "statement_cache_size": STATEMENTS_CACHED,
+        "max_cached_statement_lifetime": 0,
+    }
+
+
+async def _leave_as_it_is(driver: object) -> None:
+    """Do nothing between two transactions: none leaves anything in its session."""
 
 
 def is_unreachable(error: BaseException) -> bool:
     """Say whether this error means that the database is away or asks to be tried again."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
+    if isinstance(error, OSError | TimeoutError | InternalClientError):
         return True
-    if isinstance(error, (InterfaceError, OperationalError, ConnectionError, TimeoutError)):
+    # The driver's word for a connection that is closed, but also for a value it can't encode.
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)
+    # A migration has outdated a plan.
+    if isinstance(error, InvalidCachedStatementError):
         return True
-    orig = getattr(error, "orig", None)
-    # The driver's word for a connection that was cut in the middle of an operation.
-    if isinstance(getattr(orig, "__cause__", None), InternalClientError):
-        return True
-    state = getattr(orig, "sqlstate", "") or ""
+    state = getattr(error, "sqlstate", None) or ""
     # 08 connection, 40 serialisation and deadlock, 53 out of resources, 55P03 lock timeout,
     # 57 shutdown and statement timeout (PostgreSQL's manual, appendix A).
-    return (
-        isinstance(error, OSError) or state[:2] in {"08", "40", "53", "57"} or state == "55P03"
-    )
+    return state[:2] in {"08", "40", "53", "57"} or state == "55P03"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from leadloop import signing
 from leadloop.attempts import Delivery, Endpoint, Result
+from leadloop.connection import Connection
 
 # More at once would be one long transaction; the caller asks again.
 REPLAYED_AT_ONCE = 10_000
@@ -142,13 +142,13 @@ class FailedSince:
     endpoint_id: str | None
 
 
-async def subscriptions(connection: AsyncConnection) -> list[tuple[str, frozenset[str]]]:
+async def subscriptions(connection: Connection) -> list[tuple[str, frozenset[str]]]:
     """Return the active endpoints, with the types that each asked for (none means all)."""
     found = await connection.execute(_SUBSCRIPTIONS)
     return [(endpoint_id, frozenset(types)) for endpoint_id, types in found]
 
 
-async def insert(connection: AsyncConnection, queued: Sequence[Queued], now: datetime) -> None:
+async def insert(connection: Connection, queued: Sequence[Queued], now: datetime) -> None:
     """Queue deliveries, due at once; one that exists already stays as it is."""
     values = {
         "now": now,
@@ -161,10 +161,10 @@ async def insert(connection: AsyncConnection, queued: Sequence[Queued], now: dat
         "bodies": [one.body for one in queued],
         "received": [one.received_at for one in queued],
     }
-    await connection.execute(_ENQUEUE, values)
+    await connection.write(_ENQUEUE, values)
 
 
-async def active_endpoints(connection: AsyncConnection, now: datetime) -> dict[str, Endpoint]:
+async def active_endpoints(connection: Connection, now: datetime) -> dict[str, Endpoint]:
     """Return the active endpoints by id, with the keys that are in force."""
     found = await connection.execute(_ENDPOINTS, {"now": now})
     return {
@@ -173,7 +173,7 @@ async def active_endpoints(connection: AsyncConnection, now: datetime) -> dict[s
 
 
 async def lease(
-    connection: AsyncConnection,
+    connection: Connection,
     rooms: Sequence[Room],
     *,
     limit: int,
@@ -196,7 +196,7 @@ async def lease(
     return due
 
 
-async def record(connection: AsyncConnection, results: Sequence[Result]) -> None:
+async def record(connection: Connection, results: Sequence[Result]) -> None:
     """Write what attempts came to; an endpoint that is gone gets nothing more."""
     values = {
         "ids": [result.delivery.id for result in results],
@@ -213,30 +213,26 @@ async def record(connection: AsyncConnection, results: Sequence[Result]) -> None
         await disable(connection, gone, "the receiver answered 410 Gone")
 
 
-async def disable(
-    connection: AsyncConnection, endpoint_ids: Sequence[str], reason: str
-) -> None:
+async def disable(connection: Connection, endpoint_ids: Sequence[str], reason: str) -> None:
     """Send nothing more to these endpoints; what was pending has failed and can be replayed."""
     values = {"ids": list(endpoint_ids), "reason": reason}
     await connection.execute(_DISABLE, values)
     await connection.execute(_GIVE_UP, {**values, "reason": f"endpoint disabled: {reason}"})
 
 
-async def next_due(connection: AsyncConnection, low: datetime) -> datetime | None:
+async def next_due(connection: Connection, low: datetime) -> datetime | None:
     """Return when the next delivery is due that was not due before `low`."""
     due: datetime | None = await connection.scalar(_NEXT, {"low": low})
     return due
 
 
-async def replay(
-    connection: AsyncConnection, delivery_ids: Sequence[str], now: datetime
-) -> int:
+async def replay(connection: Connection, delivery_ids: Sequence[str], now: datetime) -> int:
     """Make deliveries due again under the same webhook-id; return how many were found."""
     values = {"ids": list(delivery_ids), "now": now}
-    return (await connection.execute(_REPLAY, values)).rowcount
+    return await connection.change(_REPLAY, values)
 
 
-async def replay_failed(connection: AsyncConnection, since: FailedSince, now: datetime) -> int:
+async def replay_failed(connection: Connection, since: FailedSince, now: datetime) -> int:
     """Make failed deliveries due again, oldest first, a bounded number; return how many."""
     values = {
         "endpoint_id": since.endpoint_id,
@@ -245,12 +241,12 @@ async def replay_failed(connection: AsyncConnection, since: FailedSince, now: da
         "limit": REPLAYED_AT_ONCE,
         "now": now,
     }
-    return (await connection.execute(_REPLAY_FAILED, values)).rowcount
+    return await connection.change(_REPLAY_FAILED, values)
 
 
-async def forget(connection: AsyncConnection, lead_ids: Sequence[str]) -> int:
+async def forget(connection: Connection, lead_ids: Sequence[str]) -> int:
     """Delete every delivery about these leads; return how many there were."""
-    return (await connection.execute(_FORGET, {"lead_ids": list(lead_ids)})).rowcount
+    return await connection.change(_FORGET, {"lead_ids": list(lead_ids)})
 
 
 def _endpoint(one: str, url: str, secret: str, previous: str | None) -> Endpoint:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from leadloop.connection import Connection
 
 _COLUMNS = """CAST(id AS text) AS id, url, description, event_types, state, reason,
     previous_expires_at, created_at"""
@@ -105,7 +106,7 @@ class DeliveryRow:
     delivered_at: datetime | None
 
 
-async def create(connection: AsyncConnection, new: NewEndpoint, now: datetime) -> EndpointRow:
+async def create(connection: Connection, new: NewEndpoint, now: datetime) -> EndpointRow:
     """Write an endpoint, active from now on."""
     values = {
         "id": new.id,
@@ -118,20 +119,20 @@ async def create(connection: AsyncConnection, new: NewEndpoint, now: datetime) -
     return EndpointRow(*(await connection.execute(_CREATE, values)).one())
 
 
-async def find(connection: AsyncConnection, endpoint_id: str) -> EndpointRow | None:
+async def find(connection: Connection, endpoint_id: str) -> EndpointRow | None:
     """Return an endpoint, None when there is none."""
     row = (await connection.execute(_GET, {"id": endpoint_id})).one_or_none()
     return None if row is None else EndpointRow(*row)
 
 
-async def page(connection: AsyncConnection, after: str | None, limit: int) -> list[EndpointRow]:
+async def page(connection: Connection, after: str | None, limit: int) -> list[EndpointRow]:
     """Return endpoints in the order they were made, those behind `after`."""
     found = await connection.execute(_LIST, {"after": after, "limit": limit})
     return [EndpointRow(*row) for row in found]
 
 
 async def rotate(
-    connection: AsyncConnection,
+    connection: Connection,
     endpoint_id: str,
     secret: str,
     overlap: timedelta,
@@ -148,18 +149,18 @@ async def rotate(
     return None if row is None else EndpointRow(*row)
 
 
-async def enable(connection: AsyncConnection, endpoint_id: str) -> None:
+async def enable(connection: Connection, endpoint_id: str) -> None:
     """Let events go to an endpoint again, from now on."""
     await connection.execute(_ENABLE, {"id": endpoint_id})
 
 
-async def delete(connection: AsyncConnection, endpoint_id: str) -> None:
+async def delete(connection: Connection, endpoint_id: str) -> None:
     """Remove an endpoint; the history of its deliveries stays."""
     await connection.execute(_DELETE, {"id": endpoint_id})
 
 
 async def deliveries(
-    connection: AsyncConnection, wanted: Mapping[str, str | None], limit: int
+    connection: Connection, wanted: Mapping[str, str | None], limit: int
 ) -> list[DeliveryRow]:
     """Return deliveries, newest first, narrowed by those of `_CONDITIONS` that have a value."""
     given = {name: value for name, value in wanted.items() if value is not None}
@@ -173,7 +174,7 @@ async def deliveries(
 
 
 async def delivery(
-    connection: AsyncConnection, delivery_id: str
+    connection: Connection, delivery_id: str
 ) -> tuple[DeliveryRow, bytes] | None:
     """Return a delivery and the body that is sent; None when there is none."""
     row: Any = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()

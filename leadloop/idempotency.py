@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from sqlalchemy import Column, DateTime, Index, LargeBinary, MetaData, SmallInteger, Table, Text
 from sqlalchemy import text as sql
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from leadloop.connection import Connection
 from leadloop.database import Work
 from leadloop.errors import FieldError, Malformed, Rejected
 
@@ -157,10 +157,10 @@ async def keep(work: Work, command: Command, answer: Answer) -> None:
     )
 
 
-async def prune(connection: AsyncConnection, now: datetime) -> int:
+async def prune(connection: Connection, now: datetime) -> int:
     """Forget answers past their time, a bounded number; return how many."""
     values = {"expired": now - KEPT_FOR, "limit": _PRUNED_AT_ONCE}
-    return (await connection.execute(_PRUNE, values)).rowcount
+    return await connection.change(_PRUNE, values)
 
 
 async def _find(work: Work, command: Command) -> Answer:

@@ -153,7 +153,7 @@ class Inbox:
             Exception: Whatever keeps one of them from being handled; all stay parked then.
         """
         async with self._database.transaction() as work:
-            rows = (await work.connection.execute(_UNPARK, {"ids": list(event_ids)})).all()
+            rows = await work.connection.execute(_UNPARK, {"ids": list(event_ids)})
             envelopes = [to_envelope(_record(Kept(*row))) for row in rows]
             await work.connection.execute(_UNMARK, {"ids": [e.id for e in envelopes]})
             await self._handle_in(work, sorted(envelopes, key=lambda e: (e.time, e.id)))
@@ -223,8 +223,8 @@ def in_waves(
 
 async def _mark(work: Work, event_ids: Sequence[str]) -> set[str]:
     """Write the inbox rows; return the ids that had none."""
-    result = await work.connection.execute(_MARK, {"ids": list(event_ids), "now": work.now})
-    return set(result.scalars())
+    values = {"ids": list(event_ids), "now": work.now}
+    return set(await work.connection.scalars(_MARK, values))
 
 
 def _first_of_each(

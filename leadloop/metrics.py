@@ -2,10 +2,10 @@
 
 import asyncio
 
+import asyncpg
 import structlog
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from leadloop.database import Database, Work
 
@@ -75,21 +75,33 @@ LOOP_MOVED = Gauge(
 
 # Each statement reads the first rows of an index. A service reads the tables that it has.
 _OLDEST = {
-    "outbox": (OUTBOX_OLDEST, "SELECT time FROM outbox WHERE time <= :now ORDER BY id LIMIT 1"),
-    "timers": (TIMERS_OVERDUE_OLDEST, "SELECT min(due_at) FROM timers WHERE due_at <= :now"),
+    "outbox": (
+        OUTBOX_OLDEST,
+        text("SELECT time FROM outbox WHERE time <= :now ORDER BY id LIMIT 1"),
+    ),
+    "timers": (
+        TIMERS_OVERDUE_OLDEST,
+        text("SELECT min(due_at) FROM timers WHERE due_at <= :now"),
+    ),
     "deliveries": (
         DELIVERIES_DUE_OLDEST,
-        """
+        text("""
         SELECT min(oldest.due_at) FROM endpoints
         CROSS JOIN LATERAL (SELECT due_at FROM deliveries
             WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at <= :now
             ORDER BY due_at LIMIT 1) AS oldest
-        """,
+        """),
     ),
 }
 _ROWS = {
-    "outbox": (OUTBOX_ROWS, "SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS counted"),
-    "parked": (PARKED_ROWS, "SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS counted"),
+    "outbox": (
+        OUTBOX_ROWS,
+        text("SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS counted"),
+    ),
+    "parked": (
+        PARKED_ROWS,
+        text("SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS counted"),
+    ),
 }
 _PRESENT = text("""
 SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL
@@ -101,7 +113,7 @@ async def refresh(database: Database, *, service: str) -> bool:
     try:
         async with asyncio.timeout(REFRESH_TIMEOUT_SECONDS), database.transaction() as work:
             await _read_gauges(work, service)
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         log.warning("metrics.not_refreshed", reason=type(error).__name__)
         return False
     return True
@@ -115,12 +127,12 @@ def exposition() -> bytes:
 async def _read_gauges(work: Work, service: str) -> None:
     """Set the ages and counts of the standing tables."""
     names = sorted({*_OLDEST, *_ROWS})
-    present = set((await work.connection.scalars(_PRESENT, {"names": names})).all())
+    present = set(await work.connection.scalars(_PRESENT, {"names": names}))
     for table in present & _OLDEST.keys():
         gauge, statement = _OLDEST[table]
-        oldest = await work.connection.scalar(text(statement), {"now": work.now})
+        oldest = await work.connection.scalar(statement, {"now": work.now})
         gauge.labels(service).set((work.now - oldest).total_seconds() if oldest else 0)
     for table in present & _ROWS.keys():
         gauge, statement = _ROWS[table]
-        rows = await work.connection.scalar(text(statement), {"most": ROWS_MAX})
+        rows = await work.connection.scalar(statement, {"most": ROWS_MAX})
         gauge.labels(service).set(rows or 0)

@@ -180,7 +180,7 @@ def route_of(scope: Scope) -> str:
 
 
 def _sqlstate(error: Exception) -> str:
-    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return str(getattr(error, "sqlstate", None) or "")
 
 
 def _is_protected(path: str) -> bool:

@@ -39,7 +39,7 @@ async def promise(work: Work, promises: Sequence[Promise]) -> list[Envelope[Mess
     """Write the events into the outbox, in this order; return them as they will travel."""
     envelopes = [_envelope(work, promised) for promised in promises]
     if envelopes:
-        await work.connection.execute(
+        await work.connection.write(
             _INSERT,
             {
                 "now": work.now,

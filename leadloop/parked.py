@@ -56,7 +56,7 @@ def parked_router(service: str, inbox: Inbox) -> Router:
     @router.get("", summary="List parked events, newest first")
     async def list_parked(work: WorkDep) -> list[ParkedEvent]:
         rows = await work.connection.execute(_LIST, {"limit": LISTED_MAX})
-        return [ParkedEvent.model_validate(dict(row)) for row in rows.mappings()]
+        return [ParkedEvent.model_validate(dict(row)) for row in rows]
 
     @router.post("/retry", summary="Handle parked events again")
     async def retry(wanted: EventIds, work: WorkDep) -> Retried:
@@ -73,7 +73,7 @@ def parked_router(service: str, inbox: Inbox) -> Router:
 
 async def _require_known(work: WorkDep, event_ids: list[str]) -> None:
     """Refuse ids that are not parked."""
-    found = set((await work.connection.execute(_EXISTING, {"ids": event_ids})).scalars())
+    found = set(await work.connection.scalars(_EXISTING, {"ids": event_ids}))
     missing = [event_id for event_id in event_ids if event_id.lower() not in found]
     if missing:
         raise NotFound(f"{len(missing)} of {len(event_ids)} are not parked: {missing[0]}")

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zlib import crc32
 
+import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from leadloop import metrics
+from leadloop.connection import Connection, Row
 from leadloop.database import Database, is_unreachable
 from leadloop.outbox import RELAY
 from leadloop.records import Promised, to_record
@@ -101,7 +102,7 @@ class Relay:
         self._transport = transport
         self._service = service
         self._batch_max = batch_max
-        self._connection: AsyncConnection | None = None
+        self._driver: asyncpg.Connection[Row] | None = None
         self._water = LowWater()
         self._low = 0
         self._looked_at: datetime | None = None
@@ -125,35 +126,31 @@ class Relay:
 
     async def close(self) -> None:
         """Give up the turn, for another replica or a new connection."""
-        connection, self._connection = self._connection, None
+        driver, self._driver = self._driver, None
         self._water, self._low, self._looked_at = LowWater(), 0, None
-        if connection is not None:
-            await connection.invalidate()
-            await connection.close()
+        if driver is not None:
+            driver.terminate()
 
-    async def _locked_connection(self) -> AsyncConnection | None:
+    async def _locked_connection(self) -> Connection | None:
         """Return the connection that holds the lock; None while another relay has it."""
-        if self._connection is not None:
-            return self._connection
-        connection = await self._database.engine.connect()
+        if self._driver is not None:
+            return Connection(self._driver)
+        driver = await self._database.connect()
         try:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
             # A deletion lost in a crash only means that its events are handed on twice.
-            await connection.execute(text("SET synchronous_commit = off"))
+            await driver.execute("SET synchronous_commit = off")
             key = crc32(self._database.schema.encode()) & 0x7FFFFFFF
-            locked = await connection.scalar(_TRY_LOCK, {"space": _LOCK_SPACE, "service": key})
+            lock = {"space": _LOCK_SPACE, "service": key}
+            if await Connection(driver).scalar(_TRY_LOCK, lock):
+                self._driver = driver
+                return Connection(driver)
         except BaseException:
-            await connection.invalidate()
-            await connection.close()
+            driver.terminate()
             raise
-        if not locked:
-            await connection.invalidate()
-            await connection.close()
-            return None
-        self._connection = connection
-        return connection
+        driver.terminate()
+        return None
 
-    async def _look(self, connection: AsyncConnection, now: datetime) -> None:
+    async def _look(self, connection: Connection, now: datetime) -> None:
         """Ask for the horizon, now and then."""
         if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
             return
@@ -161,7 +158,7 @@ class Relay:
         self._water.look(Horizon(*row))
         self._looked_at = now
 
-    async def _hand_on(self, connection: AsyncConnection) -> int:
+    async def _hand_on(self, connection: Connection) -> int:
         """Publish the oldest promised events, then forget them."""
         rows = await connection.execute(_READ, {"low": self._low, "limit": self._batch_max})
         promised = [Promised(*row) for row in rows]

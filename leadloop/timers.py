@@ -73,7 +73,7 @@ async def arm(work: Work, timers: Sequence[Timer]) -> None:
     if not timers:
         return
     newest = {(timer.subject, timer.kind): timer for timer in timers}.values()
-    await work.connection.execute(
+    await work.connection.write(
         _ARM,
         {
             "subjects": [timer.subject for timer in newest],
@@ -147,10 +147,9 @@ class TimerLoop:
 
     async def _fire_due(self, work: Work, now: datetime, limit: int) -> int:
         """Find, lock, claim and fire."""
-        found = await work.connection.execute(
+        rows = await work.connection.execute(
             _DUE, {"now": now, "low": self._low, "limit": limit}
         )
-        rows = found.all()
         if not rows:
             return 0
         await self._lock(work, sorted({subject for _, subject in rows}))

@@ -18,16 +18,16 @@ DELIVERIES_KEPT = timedelta(days=30)
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Ids begin with their time, so the oldest rows are the first of the primary key's index.
-_SETTLED = """
+_SETTLED = text("""
 DELETE FROM deliveries WHERE id = ANY(ARRAY(
     SELECT id FROM deliveries
     WHERE id < CAST(:first AS uuid) AND state <> 'pending' ORDER BY id LIMIT :limit))
-"""
+""")
 
-_MARKS = """
+_MARKS = text("""
 DELETE FROM inbox WHERE event_id = ANY(ARRAY(
     SELECT event_id FROM inbox WHERE handled_at < :before LIMIT :limit))
-"""
+""")
 
 _PRESENT = text("""
 SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL
@@ -71,12 +71,12 @@ class Upkeep:
 
 async def _forget_marks(work: Work, now: datetime) -> int:
     values = {"before": now - MARKS_KEPT, "limit": BATCH_MAX}
-    return (await work.connection.execute(text(_MARKS), values)).rowcount
+    return await work.connection.change(_MARKS, values)
 
 
 async def _forget_deliveries(work: Work, now: datetime) -> int:
     values = {"first": _first_id_at(now - DELIVERIES_KEPT), "limit": BATCH_MAX}
-    return (await work.connection.execute(text(_SETTLED), values)).rowcount
+    return await work.connection.change(_SETTLED, values)
 
 
 def _first_id_at(moment: datetime) -> str:
@@ -86,5 +86,5 @@ def _first_id_at(moment: datetime) -> str:
 
 async def _optional_tables(work: Work) -> frozenset[str]:
     """Return which of the tables are there that not every service has."""
-    found = await work.connection.execute(_PRESENT, {"names": ["deliveries", "idempotency"]})
-    return frozenset(found.scalars())
+    names = ["deliveries", "idempotency"]
+    return frozenset(await work.connection.scalars(_PRESENT, {"names": names}))

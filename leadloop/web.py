@@ -19,6 +19,7 @@ from leadloop.errors import FieldError, UnsupportedMedia
 
 BODY_MAX_BYTES = 1024 * 1024
 READY_TIMEOUT_SECONDS = 2.0
+_ANSWER = text("SELECT 1")
 
 # Says what keeps a part of the service from moving; None when it moves.
 Check = Callable[[], str | None]
@@ -244,8 +245,8 @@ async def _metrics(request: Request) -> Response:
 
 async def _database_problem(database: Database) -> str | None:
     try:
-        async with asyncio.timeout(READY_TIMEOUT_SECONDS), database.engine.connect() as open_:
-            await open_.execute(text("SELECT 1"))
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS), database.transaction() as work:
+            await work.connection.execute(_ANSWER)
     except Exception as error:
         if not is_unreachable(error):
             raise

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import TextClause, text
 
+from leadloop.connection import Connection, Row
 from leadloop.v1.agreement_pb2 import Agreement as Contract
 from services.feedback.rules import Proposed
 
@@ -129,19 +129,19 @@ class Proposal:
         return Proposed(self.text_sha256, self.signers, signed, self.state == "open")
 
 
-async def lock(connection: AsyncConnection, name: str) -> int | None:
+async def lock(connection: Connection, name: str) -> int | None:
     """Lock an agreement until the commit; return its version in force, None when unknown."""
     version: int | None = await connection.scalar(_LOCK, {"name": name})
     return version
 
 
-async def add_name(connection: AsyncConnection, name: str) -> None:
+async def add_name(connection: Connection, name: str) -> None:
     """Know an agreement of this name, without any version."""
     await connection.execute(_ADD_NAME, {"name": name})
 
 
 async def newest_of_text(
-    connection: AsyncConnection, name: str, text_sha256: str
+    connection: Connection, name: str, text_sha256: str
 ) -> Proposal | None:
     """Return the newest proposal of a text; None when it was never proposed."""
     values = {"name": name, "text_sha256": text_sha256}
@@ -149,7 +149,7 @@ async def newest_of_text(
 
 
 async def in_force(
-    connection: AsyncConnection, name: str, version: int | None = None
+    connection: Connection, name: str, version: int | None = None
 ) -> Proposal | None:
     """Return a signed version, the one in force when None is given; None when there is none."""
     values = {"name": name, "version": version}
@@ -157,14 +157,14 @@ async def in_force(
 
 
 async def history(
-    connection: AsyncConnection, name: str | None, *, before: int, limit: int
+    connection: Connection, name: str | None, *, before: int, limit: int
 ) -> list[Proposal]:
     """Return proposals with positions below `before`, the newest first."""
     values = {"name": name, "before": before, "limit": limit}
     return await _read(connection, _HISTORY, values)
 
 
-async def replace_open(connection: AsyncConnection, proposal: Proposal) -> None:
+async def replace_open(connection: Connection, proposal: Proposal) -> None:
     """Put a new proposal in the place of the open one, whose signatures lapse."""
     now = proposal.proposed_at
     await connection.execute(_REPLACE_OPEN, {"name": proposal.name, "now": now})
@@ -181,9 +181,7 @@ async def replace_open(connection: AsyncConnection, proposal: Proposal) -> None:
     )
 
 
-async def add_signature(
-    connection: AsyncConnection, proposal_id: str, signature: Signature
-) -> None:
+async def add_signature(connection: Connection, proposal_id: str, signature: Signature) -> None:
     """Keep one side's signature."""
     await connection.execute(
         _SIGN,
@@ -198,7 +196,7 @@ async def add_signature(
 
 
 async def put_in_force(
-    connection: AsyncConnection, proposal_id: str, contract: Contract, now: datetime
+    connection: Connection, proposal_id: str, contract: Contract, now: datetime
 ) -> None:
     """Give a proposal its version, with the agreement as its event carries it."""
     await connection.execute(
@@ -214,28 +212,26 @@ async def put_in_force(
     await connection.execute(_SET_VERSION, values)
 
 
-async def contracts(
-    connection: AsyncConnection, versions: Sequence[int]
-) -> dict[int, Contract]:
+async def contracts(connection: Connection, versions: Sequence[int]) -> dict[int, Contract]:
     """Return the agreements of these versions, by version."""
     rows = await connection.execute(_CONTRACTS, {"versions": sorted(set(versions))})
     return {version: Contract.FromString(contract) for version, contract in rows}
 
 
-async def newest_contract(connection: AsyncConnection) -> Contract | None:
+async def newest_contract(connection: Connection) -> Contract | None:
     """Return the agreement that was signed last; None before the first."""
     contract: bytes | None = await connection.scalar(_NEWEST_CONTRACT)
     return Contract.FromString(contract) if contract else None
 
 
 async def _read(
-    connection: AsyncConnection, statement: TextClause, values: Mapping[str, object]
+    connection: Connection, statement: TextClause, values: Mapping[str, object]
 ) -> list[Proposal]:
     result = await connection.execute(statement, values)
-    return [_proposal(row) for row in result.mappings()]
+    return [_proposal(row) for row in result]
 
 
-def _proposal(row: RowMapping) -> Proposal:
+def _proposal(row: Row) -> Proposal:
     signers = {"marketing": row["marketing_signer"], "sales": row["sales_signer"]}
     signed = zip(row["sides"], row["comments"], row["signed_ats"], strict=True)
     return Proposal(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from leadloop.connection import Connection
 from leadloop.paging import not_a_cursor
 from services.feedback.facts import ClockFact, CycleFact, LeadFact
 from services.feedback.rules import Deal, Stage
@@ -199,12 +199,12 @@ def as_id(text: str) -> str:
         raise not_a_cursor() from error
 
 
-async def add_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+async def add_entries(connection: Connection, entries: Sequence[Entry]) -> None:
     """Put events on the timelines of leads that are not forgotten."""
     if not entries:
         return
     await connection.execute(_SHARE_TIMELINE, {"lock": _TIMELINE_LOCK})
-    await connection.execute(
+    await connection.write(
         _ADD_ENTRIES,
         {
             "lead_ids": [entry.lead_id for entry in entries],
@@ -217,11 +217,11 @@ async def add_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> 
     )
 
 
-async def add_leads(connection: AsyncConnection, facts: Sequence[LeadFact]) -> None:
+async def add_leads(connection: Connection, facts: Sequence[LeadFact]) -> None:
     """Add facts, one a lead, to what is known."""
     if not facts:
         return
-    await connection.execute(
+    await connection.write(
         _ADD_LEADS,
         {
             "lead_ids": [fact.lead_id for fact in facts],
@@ -238,46 +238,44 @@ async def add_leads(connection: AsyncConnection, facts: Sequence[LeadFact]) -> N
     )
 
 
-async def add_cycles(connection: AsyncConnection, facts: Sequence[CycleFact]) -> None:
+async def add_cycles(connection: Connection, facts: Sequence[CycleFact]) -> None:
     """Add facts, one a cycle, to what is known: in SQL what CycleFact.plus says in Python."""
     if facts:
         columns = told(CYCLES, facts)
-        await connection.execute(statement("cycles", tuple(columns)), columns)
+        await connection.write(statement("cycles", tuple(columns)), columns)
 
 
-async def add_clocks(connection: AsyncConnection, facts: Sequence[ClockFact]) -> None:
+async def add_clocks(connection: Connection, facts: Sequence[ClockFact]) -> None:
     """Add facts, one a clock, to what is known: in SQL what ClockFact.plus says in Python."""
     if facts:
         columns = told(CLOCKS, facts)
-        await connection.execute(statement("clocks", tuple(columns)), columns)
+        await connection.write(statement("clocks", tuple(columns)), columns)
 
 
-async def newest_touches(
-    connection: AsyncConnection, lead_ids: Sequence[str]
-) -> dict[str, bytes]:
+async def newest_touches(connection: Connection, lead_ids: Sequence[str]) -> dict[str, bytes]:
     """Return the newest touch of each lead that has one."""
     rows = await connection.execute(_NEWEST_TOUCHES, {"lead_ids": list(lead_ids)})
     return {lead_id: touch for lead_id, touch in rows}
 
 
-async def erase(connection: AsyncConnection, lead_ids: Sequence[str], now: datetime) -> None:
+async def erase(connection: Connection, lead_ids: Sequence[str], now: datetime) -> None:
     """Forget leads and all records merged into them: what was said and done, not the counts."""
     await connection.execute(_OWN_TIMELINE, {"lock": _TIMELINE_LOCK})
     await connection.execute(_ERASE, {"lead_ids": list(lead_ids), "now": now})
 
 
-async def lead_of_handoff(connection: AsyncConnection, handoff_id: str) -> str | None:
+async def lead_of_handoff(connection: Connection, handoff_id: str) -> str | None:
     """Return the lead of a handoff; None when the handoff is not known."""
     found: str | None = await connection.scalar(_LEAD_OF_HANDOFF, {"handoff_id": handoff_id})
     return found
 
 
-async def is_known(connection: AsyncConnection, lead_id: str) -> bool:
+async def is_known(connection: Connection, lead_id: str) -> bool:
     """Say whether a lead is known and not forgotten."""
     return await connection.scalar(_KNOWN_LEAD, {"lead_id": lead_id}) is not None
 
 
-async def lock_deal(connection: AsyncConnection, deal_id: str) -> Deal | None:
+async def lock_deal(connection: Connection, deal_id: str) -> Deal | None:
     """Return a deal, None when there is none; either way its id is locked until the commit."""
     await connection.execute(_LOCK_DEAL, {"space": _DEAL_LOCK_SPACE, "deal_id": deal_id})
     row = (await connection.execute(_DEAL, {"deal_id": deal_id})).one_or_none()
@@ -287,7 +285,7 @@ async def lock_deal(connection: AsyncConnection, deal_id: str) -> Deal | None:
     return Deal(deal_id, lead_id, handoff_id, Stage(stage), *rest)
 
 
-async def save_deal(connection: AsyncConnection, deal: Deal) -> None:
+async def save_deal(connection: Connection, deal: Deal) -> None:
     """Write a deal as it stands."""
     await connection.execute(
         _SAVE_DEAL,
@@ -296,7 +294,7 @@ async def save_deal(connection: AsyncConnection, deal: Deal) -> None:
 
 
 async def outcomes(
-    connection: AsyncConnection, wanted: Wanted, *, before: str, limit: int
+    connection: Connection, wanted: Wanted, *, before: str, limit: int
 ) -> list[Entry]:
     """Return outcomes, the newest first, with ids lower than `before`."""
     values = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
@@ -305,7 +303,7 @@ async def outcomes(
 
 
 async def timeline(
-    connection: AsyncConnection, lead_id: str, *, after: Spot, limit: int
+    connection: Connection, lead_id: str, *, after: Spot, limit: int
 ) -> list[Entry]:
     """Return what happened with a person after a spot of the timeline, the oldest first."""
     spot = {"after": after.at, "after_place": after.place, "after_id": after.event_id}

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from google.protobuf.message import Message
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from leadloop.connection import Connection
 from leadloop.events import decode, encode
 from leadloop.v1.handoff_pb2 import HandoffRouted
 
@@ -28,7 +28,7 @@ WHERE history.handoff_id = new.handoff_id AND history.sequence = new.sequence
 
 
 async def forget(
-    connection: AsyncConnection,
+    connection: Connection,
     lead_ids: Sequence[str],
     handoff_ids: Sequence[str],
     now: datetime,
@@ -37,7 +37,7 @@ async def forget(
     await connection.execute(_REMEMBER, {"lead_ids": list(lead_ids), "now": now})
     if not handoff_ids:
         return
-    rows = (await connection.execute(_STORY, {"ids": list(handoff_ids)})).all()
+    rows = await connection.execute(_STORY, {"ids": list(handoff_ids)})
     await connection.execute(
         _REWRITE,
         {

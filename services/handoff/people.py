@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from leadloop.connection import Connection
 from services.handoff.routing import Person, Seller, Turn
 
 # Every lead goes through this queue until an agreement can name others.
@@ -117,7 +117,7 @@ GROUP BY name, retry_at ORDER BY name
 """)
 
 
-async def lock_queues(connection: AsyncConnection) -> list[Queue]:
+async def lock_queues(connection: Connection) -> list[Queue]:
     """Lock every queue: from here on nobody else gives out leads."""
     found = [Queue(*row) for row in await connection.execute(_LOCK_QUEUES)]
     if any(queue.name == DEFAULT_QUEUE for queue in found):
@@ -126,17 +126,17 @@ async def lock_queues(connection: AsyncConnection) -> list[Queue]:
     return [Queue(*row) for row in await connection.execute(_LOCK_QUEUES)]
 
 
-async def add_queue(connection: AsyncConnection, name: str) -> None:
+async def add_queue(connection: Connection, name: str) -> None:
     """Make a queue unless it is there."""
     await connection.execute(_ADD_QUEUE, {"name": name, "id": str(uuid5(_QUEUES, name))})
 
 
-async def set_retry(connection: AsyncConnection, queue: str, at: datetime) -> None:
+async def set_retry(connection: Connection, queue: str, at: datetime) -> None:
     """Note when the timer of a locked queue is due."""
     await connection.execute(_SET_RETRY, {"name": queue, "at": at})
 
 
-async def sellers(connection: AsyncConnection, queue: str) -> list[Seller]:
+async def sellers(connection: Connection, queue: str) -> list[Seller]:
     """Load the people of a locked queue, with their places in the rotation."""
     rows = await connection.execute(_SELLERS, {"queue": queue})
     return [
@@ -145,10 +145,10 @@ async def sellers(connection: AsyncConnection, queue: str) -> list[Seller]:
     ]
 
 
-async def save_turns(connection: AsyncConnection, turns: Sequence[Turn], now: datetime) -> None:
+async def save_turns(connection: Connection, turns: Sequence[Turn], now: datetime) -> None:
     """Write what a rotation gave to whom, each person once."""
     if turns:
-        await connection.execute(
+        await connection.write(
             _TURNS,
             {
                 "now": now,
@@ -159,7 +159,7 @@ async def save_turns(connection: AsyncConnection, turns: Sequence[Turn], now: da
         )
 
 
-async def put(connection: AsyncConnection, profile: Profile, now: datetime) -> None:
+async def put(connection: Connection, profile: Profile, now: datetime) -> None:
     """Add a person or change them; their place in the rotation stays."""
     await connection.execute(
         _PUT,
@@ -175,23 +175,23 @@ async def put(connection: AsyncConnection, profile: Profile, now: datetime) -> N
     )
 
 
-async def delete(connection: AsyncConnection, person_id: str) -> None:
+async def delete(connection: Connection, person_id: str) -> None:
     """Remove a person."""
     await connection.execute(_DELETE, {"id": person_id})
 
 
-async def find(connection: AsyncConnection, person_id: str) -> PersonRow | None:
+async def find(connection: Connection, person_id: str) -> PersonRow | None:
     """Load a person; None when there is none."""
     row = (await connection.execute(_ONE, {"id": person_id})).one_or_none()
     return None if row is None else PersonRow(*row)
 
 
-async def page(connection: AsyncConnection, after: str, limit: int) -> list[PersonRow]:
+async def page(connection: Connection, after: str, limit: int) -> list[PersonRow]:
     """Load people in the order of their ids, behind `after`."""
     rows = await connection.execute(_PAGE, {"after": after, "limit": limit})
     return [PersonRow(*row) for row in rows]
 
 
-async def waiting(connection: AsyncConnection, now: datetime) -> list[Waiting]:
+async def waiting(connection: Connection, now: datetime) -> list[Waiting]:
     """Load every queue with who waits in it."""
     return [Waiting(*row) for row in await connection.execute(_WAITING, {"now": now})]

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Row
-
+from leadloop.connection import Row
 from services.handoff import clocks
 from services.handoff.clocks import Clock, ClockKind
 from services.handoff.cycle import Handoff, State
@@ -64,7 +63,7 @@ class Told:
     event: bytes
 
 
-def held_of(row: Row[tuple[object, ...]], terms: Terms | None) -> Held:
+def held_of(row: Row, terms: Terms | None) -> Held:
     """Read a row; its clocks follow from when they started and from the terms."""
     owner = Person(row.owner_id, row.owner_name) if row.owner_id is not None else None
     handoff = Handoff(
@@ -90,7 +89,7 @@ def held_of(row: Row[tuple[object, ...]], terms: Terms | None) -> Held:
     return Held(handoff, terms, row.queue, row.received_at, row.opened_at)
 
 
-def _clocks_of(row: Row[tuple[object, ...]], terms: Terms | None) -> tuple[Clock, ...]:
+def _clocks_of(row: Row, terms: Terms | None) -> tuple[Clock, ...]:
     if row.clocks_started_at is None or terms is None:
         return ()
     started = clocks.start(terms.levels.get(row.tier), row.clocks_started_at, terms.calendar)

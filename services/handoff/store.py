@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
 
+from leadloop.connection import Connection, Row
 from services.handoff.agreement import terms_of
 from services.handoff.clocks import Clock, ClockKind
 from services.handoff.cycle import Handoff
@@ -133,16 +133,14 @@ WHERE lead_id = ANY(CAST(:lead_ids AS uuid[])) AND state IN ('rejected', 'recycl
 """)
 
 
-async def terms_for(
-    connection: AsyncConnection, versions: Sequence[int]
-) -> Mapping[int, Terms]:
+async def terms_for(connection: Connection, versions: Sequence[int]) -> Mapping[int, Terms]:
     """Load the terms for these versions; one that is not known yet is left out."""
     rows = await connection.execute(_TERMS, {"versions": sorted(set(versions))})
     return {wanted: terms_of(body) for wanted, body in rows}
 
 
 async def keep_agreement(
-    connection: AsyncConnection, *, name: str, version: int, body: bytes, signed_at: datetime
+    connection: Connection, *, name: str, version: int, body: bytes, signed_at: datetime
 ) -> None:
     """Keep a signed version; what was signed once never changes."""
     values = {"name": name, "version": version, "body": body, "signed_at": signed_at}
@@ -150,7 +148,7 @@ async def keep_agreement(
 
 
 async def known_cycles(
-    connection: AsyncConnection, cycles: Sequence[tuple[str, int]]
+    connection: Connection, cycles: Sequence[tuple[str, int]]
 ) -> set[tuple[str, int]]:
     """Find which of these (lead, cycle) exist; a forgotten lead is there with cycle 0."""
     rows = await connection.execute(
@@ -161,7 +159,7 @@ async def known_cycles(
 
 
 async def refusers(
-    connection: AsyncConnection, lead_ids: Sequence[str]
+    connection: Connection, lead_ids: Sequence[str]
 ) -> Mapping[str, frozenset[str]]:
     """Find who refused these leads or gave them back in earlier cycles, by lead."""
     if not lead_ids:
@@ -172,54 +170,54 @@ async def refusers(
     return found
 
 
-async def lock(connection: AsyncConnection, ids: Sequence[str]) -> list[Held]:
+async def lock(connection: Connection, ids: Sequence[str]) -> list[Held]:
     """Lock these handoffs, and load them in the order of ids; unknown ids are left out."""
-    return await _held(connection, (await connection.execute(_LOCK, {"ids": list(ids)})).all())
+    return await _held(connection, await connection.execute(_LOCK, {"ids": list(ids)}))
 
 
-async def lock_of_leads(connection: AsyncConnection, lead_ids: Sequence[str]) -> list[Held]:
+async def lock_of_leads(connection: Connection, lead_ids: Sequence[str]) -> list[Held]:
     """Lock every handoff of these leads."""
     rows = await connection.execute(_LOCK_OF_LEADS, {"lead_ids": list(lead_ids)})
-    return await _held(connection, rows.all())
+    return await _held(connection, rows)
 
 
-async def lock_of_owner(connection: AsyncConnection, owner: str, limit: int) -> list[Held]:
+async def lock_of_owner(connection: Connection, owner: str, limit: int) -> list[Held]:
     """Lock the oldest open handoffs of a person."""
     rows = await connection.execute(_LOCK_OF_OWNER, {"owner": owner, "limit": limit})
-    return await _held(connection, rows.all())
+    return await _held(connection, rows)
 
 
 async def lock_waiting(
-    connection: AsyncConnection, queue: str, after: str, limit: int
+    connection: Connection, queue: str, after: str, limit: int
 ) -> list[Held]:
     """Lock the oldest handoffs that wait in a queue, behind the one with the id `after`."""
     values = {"queue": queue, "after": after, "limit": limit}
-    return await _held(connection, (await connection.execute(_LOCK_WAITING, values)).all())
+    return await _held(connection, await connection.execute(_LOCK_WAITING, values))
 
 
-async def find(connection: AsyncConnection, handoff_id: str) -> Held | None:
+async def find(connection: Connection, handoff_id: str) -> Held | None:
     """Load one handoff; None when there is none."""
-    rows = (await connection.execute(_FIND, {"id": handoff_id})).all()
+    rows = await connection.execute(_FIND, {"id": handoff_id})
     return next(iter(await _held(connection, rows)), None)
 
 
-async def page(connection: AsyncConnection, wanted: Filter, limit: int) -> list[Held]:
+async def page(connection: Connection, wanted: Filter, limit: int) -> list[Held]:
     """Load handoffs, newest first."""
     values = {name: value for name, value in asdict(wanted).items() if value is not None}
     narrowed = " AND ".join(_FILTERS[name] for name in values) or "true"
     statement = f"{SELECT} WHERE {narrowed} ORDER BY handoffs.id DESC LIMIT :limit"
     rows = await connection.execute(text(statement), {**values, "limit": limit})
-    return await _held(connection, rows.all())
+    return await _held(connection, rows)
 
 
-async def story(connection: AsyncConnection, handoff_id: str, limit: int) -> list[Told]:
+async def story(connection: Connection, handoff_id: str, limit: int) -> list[Told]:
     """Load the events of a handoff from its first one on."""
     rows = await connection.execute(_STORY, {"id": handoff_id, "limit": limit})
     return [Told(*row) for row in rows]
 
 
 async def insert(
-    connection: AsyncConnection, queue: str, opened: Sequence[Opened], now: datetime
+    connection: Connection, queue: str, opened: Sequence[Opened], now: datetime
 ) -> None:
     """Keep handoffs of one queue that began just now, with an owner or waiting."""
     if not opened:
@@ -233,10 +231,10 @@ async def insert(
         "tiers": [one.tier for one in new],
         "received": [one.received_at for one in opened],
     }
-    await connection.execute(_INSERT, values | _standing(new))
+    await connection.write(_INSERT, values | _standing(new))
 
 
-async def update(connection: AsyncConnection, changed: Sequence[Handoff]) -> None:
+async def update(connection: Connection, changed: Sequence[Handoff]) -> None:
     """Write how locked handoffs stand now."""
     if not changed:
         return
@@ -261,13 +259,13 @@ async def update(connection: AsyncConnection, changed: Sequence[Handoff]) -> Non
         "deal_ids": [one.deal_id for one in changed],
         "not_befores": [one.not_before for one in changed],
     }
-    await connection.execute(_UPDATE, values | _standing(changed))
+    await connection.write(_UPDATE, values | _standing(changed))
 
 
-async def tell(connection: AsyncConnection, told: Sequence[Told], now: datetime) -> None:
+async def tell(connection: Connection, told: Sequence[Told], now: datetime) -> None:
     """Add events that happened just now to the stories of their handoffs."""
     if told:
-        await connection.execute(
+        await connection.write(
             _TELL,
             {
                 "now": now,
@@ -294,9 +292,7 @@ def _clock(handoff: Handoff, kind: ClockKind) -> Clock | None:
     return next((one for one in handoff.clocks if one.kind is kind), None)
 
 
-async def _held(
-    connection: AsyncConnection, rows: Sequence[Row[tuple[object, ...]]]
-) -> list[Held]:
+async def _held(connection: Connection, rows: Sequence[Row]) -> list[Held]:
     if not rows:
         return []
     terms = await terms_for(connection, [row.agreement_version for row in rows])

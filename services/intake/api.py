@@ -11,12 +11,13 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop import tracing
+from leadloop.connection import Raced
 from leadloop.database import Work
 from leadloop.errors import Conflict, FieldError, NotFound, Overloaded, Rejected
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
 from leadloop.web import Router, WorkDep, idempotent
 from services.intake import store, views
-from services.intake.handlers import Arrival, Raced, record
+from services.intake.handlers import Arrival, record
 from services.intake.message import Activity, Consent, Lead, Message, Touch, Unusable
 from services.intake.normalise import normal_email, normalise
 from services.intake.reception import read_again

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from google.protobuf.message import Message as Event
 
 from leadloop import outbox
+from leadloop.connection import Raced
 from leadloop.database import Work
 from leadloop.events import timestamp
 from leadloop.inbox import Handler
@@ -47,10 +48,6 @@ class Settled(NamedTuple):
     decision: rules.Decision | None
 
 
-class Raced(Exception):
-    """Another replica took the same person or message first: begin the transaction again."""
-
-
 # Reads a capture again that waited for its person.
 ReadAgain = Callable[[Kept], Arrival]
 
@@ -66,7 +63,7 @@ async def record(
         read_again: Reads the captures that waited for a person who is named now.
 
     Raises:
-        Raced: Nothing is wrong; roll back and call again.
+        Raced: Another transaction took the same person or message first; call again.
     """
     roster, fresh = await _assemble(work, arrivals)
     # Messages that name a person come first, so that others about the same person find them.
@@ -77,6 +74,7 @@ async def record(
     await _save_people(work, roster)
     await _save_captures(work, settled)
     await outbox.promise(work, [_promise(s, s.decision) for s in settled if s.decision])
+    await work.connection.flush()
     return {s.arrival.kept.capture_id: s.outcome for s in settled}
 
 
@@ -149,17 +147,14 @@ async def _save_identities(work: Work, roster: Roster) -> list[Identity]:
 
 
 async def _save_people(work: Work, roster: Roster) -> None:
-    new = roster.new_people()
-    if await store.insert_people(work.connection, new, work.now) != len(new):
-        raise Raced("another transaction made the same lead")
+    await store.insert_people(work.connection, roster.new_people(), work.now)
     await store.update_people(work.connection, roster.changed_people(), work.now)
 
 
 async def _save_captures(work: Work, settled: Sequence[Settled]) -> None:
     """Keep new captures with what became of them; save what became of those read again."""
     new = [(s.arrival.kept, s.outcome) for s in settled if not s.arrival.is_stored]
-    if await store.insert_captures(work.connection, new) != len(new):
-        raise Raced("another transaction kept the same message")
+    await store.insert_captures(work.connection, new)
     await store.insert_payloads(work.connection, (kept for kept, _ in new))
     again = {s.arrival.kept.capture_id: s.outcome for s in settled if s.arrival.is_stored}
     await store.update_captures(work.connection, again)

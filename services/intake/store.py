@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from leadloop.connection import Connection, Row
 from leadloop.errors import FieldError
 from services.intake import tables
 from services.intake.message import Consent, Lead, Touch
@@ -197,7 +196,7 @@ FOR UPDATE OF captures
 
 
 async def lock_people(
-    connection: AsyncConnection, emails: Iterable[str], lead_ids: Iterable[str]
+    connection: Connection, emails: Iterable[str], lead_ids: Iterable[str]
 ) -> list[Person]:
     """Lock the known ones among these people until the transaction ends; return them."""
     wanted = {"emails": sorted(set(emails)), "ids": sorted(set(lead_ids))}
@@ -207,35 +206,42 @@ async def lock_people(
 
 
 async def insert_people(
-    connection: AsyncConnection, people: Sequence[Person], now: datetime
-) -> int:
-    """Make these leads; return how many were made, fewer when another got there first."""
-    if not people:
-        return 0
-    values = _lead_columns(people) | {"emails": [p.lead.email for p in people], "now": now}
-    return (await connection.execute(_INSERT_LEADS, values)).rowcount
+    connection: Connection, people: Sequence[Person], now: datetime
+) -> None:
+    """Make these leads.
+
+    Raises:
+        Raced: When they are written: another made one of them first.
+    """
+    if people:
+        values = _lead_columns(people) | {"emails": [p.lead.email for p in people], "now": now}
+        await connection.write(_INSERT_LEADS, values, expected=len(people))
 
 
 async def update_people(
-    connection: AsyncConnection, people: Sequence[Person], now: datetime
+    connection: Connection, people: Sequence[Person], now: datetime
 ) -> None:
     """Save what is known of these locked leads."""
     if people:
-        await connection.execute(_UPDATE_LEADS, _lead_columns(people) | {"now": now})
+        await connection.write(_UPDATE_LEADS, _lead_columns(people) | {"now": now})
 
 
-async def find_recurrences(connection: AsyncConnection, recurrences: Sequence[str]) -> set[str]:
+async def find_recurrences(connection: Connection, recurrences: Sequence[str]) -> set[str]:
     """Return which of these deliveries were kept before."""
-    found = await connection.scalars(_FIND_RECURRENCES, {"recurrences": list(recurrences)})
-    return set(found)
+    wanted = {"recurrences": list(recurrences)}
+    return set(await connection.scalars(_FIND_RECURRENCES, wanted))
 
 
 async def insert_captures(
-    connection: AsyncConnection, captures: Sequence[tuple[Kept, Outcome]]
-) -> int:
-    """Keep these captures; return how many were kept, fewer when another got there first."""
+    connection: Connection, captures: Sequence[tuple[Kept, Outcome]]
+) -> None:
+    """Keep these captures.
+
+    Raises:
+        Raced: When they are written: another kept one of them first.
+    """
     if not captures:
-        return 0
+        return
     kept = [kept for kept, _ in captures]
     values = _outcome_columns([outcome for _, outcome in captures]) | {
         "ids": [k.capture_id for k in kept],
@@ -247,26 +253,26 @@ async def insert_captures(
         "raws": [None if k.payload_id else k.raw for k in kept],
         "headers": [_json(k.headers) for k in kept],
     }
-    return (await connection.execute(_INSERT_CAPTURES, values)).rowcount
+    await connection.write(_INSERT_CAPTURES, values, expected=len(captures))
 
 
-async def insert_payloads(connection: AsyncConnection, kept: Iterable[Kept]) -> None:
+async def insert_payloads(connection: Connection, kept: Iterable[Kept]) -> None:
     """Keep the payloads that several of these captures share, each once."""
     shared = {k.payload_id: k.raw for k in kept if k.payload_id}
     if shared:
         values = {"ids": list(shared), "raws": list(shared.values())}
-        await connection.execute(_INSERT_PAYLOADS, values)
+        await connection.write(_INSERT_PAYLOADS, values)
 
 
-async def update_captures(connection: AsyncConnection, outcomes: Mapping[str, Outcome]) -> None:
+async def update_captures(connection: Connection, outcomes: Mapping[str, Outcome]) -> None:
     """Save what became of these locked captures, by their identifiers."""
     if outcomes:
         values = _outcome_columns(list(outcomes.values())) | {"ids": list(outcomes)}
-        await connection.execute(_UPDATE_CAPTURES, values)
+        await connection.write(_UPDATE_CAPTURES, values)
 
 
 async def find_identities(
-    connection: AsyncConnection, identities: Iterable[Identity]
+    connection: Connection, identities: Iterable[Identity]
 ) -> dict[Identity, str | None]:
     """Return the lead of each known identity, None for one that waits for an address."""
     wanted = list(identities)
@@ -277,7 +283,7 @@ async def find_identities(
 
 
 async def save_identities(
-    connection: AsyncConnection, leads: Mapping[Identity, str | None]
+    connection: Connection, leads: Mapping[Identity, str | None]
 ) -> dict[Identity, str | None]:
     """Save whose identities these are; return what holds now, locked."""
     if not leads:
@@ -287,9 +293,7 @@ async def save_identities(
     return {Identity(row.source, row.external_id): row.lead_id for row in rows}
 
 
-async def lock_waiting(
-    connection: AsyncConnection, identities: Iterable[Identity]
-) -> list[Kept]:
+async def lock_waiting(connection: Connection, identities: Iterable[Identity]) -> list[Kept]:
     """Lock the captures that waited for these people, oldest first."""
     wanted = list(identities)
     if not wanted:
@@ -298,7 +302,7 @@ async def lock_waiting(
     return [_kept(row) for row in await connection.execute(_LOCK_WAITING, values)]
 
 
-async def lock_open(connection: AsyncConnection, capture_id: str) -> Kept | None:
+async def lock_open(connection: Connection, capture_id: str) -> Kept | None:
     """Lock a parked or unmatched capture; None when there is no such one."""
     row = (await connection.execute(_LOCK_OPEN, {"id": capture_id})).one_or_none()
     return _kept(row) if row else None
@@ -357,7 +361,7 @@ def _json(value: Mapping[str, object] | Mapping[str, str] | Mapping[str, int]) -
     return orjson.dumps(value).decode()
 
 
-def _person(row: Row[tuple[object, ...]]) -> Person:
+def _person(row: Row) -> Person:
     lead = Lead(
         email=row.email,
         first_name=row.first_name,
@@ -372,7 +376,7 @@ def _person(row: Row[tuple[object, ...]]) -> Person:
     return Person(row.id, lead, orjson.loads(row.told))
 
 
-def _kept(row: Row[tuple[object, ...]]) -> Kept:
+def _kept(row: Row) -> Kept:
     return Kept(
         capture_id=row.id,
         recurrence=row.recurrence,

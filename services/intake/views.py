@@ -1,15 +1,14 @@
 """What people read of intake: pages of leads and captures, newest first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.engine import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
+import orjson
+from sqlalchemy import text
 
+from leadloop.connection import Connection, Row, Rows
 from services.intake.message import Consent
-from services.intake.tables import CAPTURES, LEADS, PAYLOADS
 
 CAPTURES_OF_A_LEAD_MAX = 200
 
@@ -49,41 +48,54 @@ class CaptureView:
     error: dict[str, str] | None
 
 
-_LEAD_COLUMNS = [column for column in LEADS.c if column.name != "told"]
-_CAPTURE_COLUMNS = [CAPTURES.c[name] for name in CaptureView.__dataclass_fields__]
+_LEAD = """
+SELECT CAST(id AS text) AS id, email, first_name, last_name, phone, company, job_title, country,
+    consent, CAST(attributes AS text) AS attributes, created_at, updated_at
+FROM leads
+"""
+_CAPTURE = """
+SELECT CAST(captures.id AS text) AS id, source, state, received_at, occurred_at, position,
+    external_id, CAST(lead_id AS text) AS lead_id, activity_kind, CAST(touch AS text) AS touch,
+    CAST(error AS text) AS error, coalesce(captures.raw, payloads.raw) AS raw
+FROM captures LEFT JOIN payloads ON payloads.id = captures.payload_id
+"""
+_LEAD_FILTERS = {"email": "email = :email", "before": "leads.id < CAST(:before AS uuid)"}
+_CAPTURE_FILTERS = {
+    "state": "state = :state",
+    "source": "source = :source",
+    "before": "captures.id < CAST(:before AS uuid)",
+}
+_ONE_LEAD = text(f"{_LEAD} WHERE id = CAST(:id AS uuid)")
+_CAPTURES_OF = text(f"""
+{_CAPTURE} WHERE lead_id = CAST(:lead_id AS uuid)
+ORDER BY occurred_at DESC, captures.id DESC LIMIT :limit
+""")
+_ONE_CAPTURE = text(f"{_CAPTURE} WHERE captures.id = CAST(:id AS uuid)")
 
 
 async def leads(
-    connection: AsyncConnection, *, email: str | None, before: str | None, limit: int
+    connection: Connection, *, email: str | None, before: str | None, limit: int
 ) -> list[LeadView]:
     """Return a page of leads: those made before the lead `before`, when one is given."""
-    wanted = select(*_LEAD_COLUMNS).order_by(LEADS.c.id.desc()).limit(limit)
-    if email is not None:
-        wanted = wanted.where(LEADS.c.email == email)
-    wanted = _before(wanted, LEADS.c.id, before)
-    return [_lead(row) for row in (await connection.execute(wanted)).mappings()]
+    wanted = {"email": email, "before": before}
+    rows = await _page(connection, _LEAD, _LEAD_FILTERS, wanted, "leads.id", limit)
+    return [_lead(row) for row in rows]
 
 
-async def lead(connection: AsyncConnection, lead_id: str) -> LeadView | None:
+async def lead(connection: Connection, lead_id: str) -> LeadView | None:
     """Return one lead; None when there is none of this id."""
-    wanted = select(*_LEAD_COLUMNS).where(LEADS.c.id == lead_id)
-    row = (await connection.execute(wanted)).mappings().one_or_none()
+    row = (await connection.execute(_ONE_LEAD, {"id": lead_id})).one_or_none()
     return _lead(row) if row else None
 
 
-async def captures_of(connection: AsyncConnection, lead_id: str) -> list[CaptureView]:
+async def captures_of(connection: Connection, lead_id: str) -> list[CaptureView]:
     """Return the newest captures of a lead, by the time at their source."""
-    wanted = (
-        select(*_CAPTURE_COLUMNS)
-        .where(CAPTURES.c.lead_id == lead_id)
-        .order_by(CAPTURES.c.occurred_at.desc(), CAPTURES.c.id.desc())
-        .limit(CAPTURES_OF_A_LEAD_MAX)
-    )
-    return [_capture(row) for row in (await connection.execute(wanted)).mappings()]
+    wanted = {"lead_id": lead_id, "limit": CAPTURES_OF_A_LEAD_MAX}
+    return [_capture(row) for row in await connection.execute(_CAPTURES_OF, wanted)]
 
 
 async def captures(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     state: str | None,
     source: str | None,
@@ -91,39 +103,45 @@ async def captures(
     limit: int,
 ) -> list[CaptureView]:
     """Return a page of captures: those before the capture `before`, when one is given."""
-    wanted = select(*_CAPTURE_COLUMNS).order_by(CAPTURES.c.id.desc()).limit(limit)
-    if state is not None:
-        wanted = wanted.where(CAPTURES.c.state == state)
-    if source is not None:
-        wanted = wanted.where(CAPTURES.c.source == source)
-    wanted = _before(wanted, CAPTURES.c.id, before)
-    return [_capture(row) for row in (await connection.execute(wanted)).mappings()]
+    wanted = {"state": state, "source": source, "before": before}
+    rows = await _page(connection, _CAPTURE, _CAPTURE_FILTERS, wanted, "captures.id", limit)
+    return [_capture(row) for row in rows]
 
 
-async def capture(
-    connection: AsyncConnection, capture_id: str
-) -> tuple[CaptureView, bytes] | None:
+async def capture(connection: Connection, capture_id: str) -> tuple[CaptureView, bytes] | None:
     """Return one capture with the whole payload it came in; None when there is none."""
-    raw = func.coalesce(CAPTURES.c.raw, PAYLOADS.c.raw).label("raw")
-    wanted = (
-        select(*_CAPTURE_COLUMNS, raw)
-        .outerjoin_from(CAPTURES, PAYLOADS, CAPTURES.c.payload_id == PAYLOADS.c.id)
-        .where(CAPTURES.c.id == capture_id)
-    )
-    found = (await connection.execute(wanted)).mappings().one_or_none()
-    return (_capture(found), found["raw"]) if found else None
+    row = (await connection.execute(_ONE_CAPTURE, {"id": capture_id})).one_or_none()
+    return (_capture(row), row.raw) if row else None
 
 
-# (Any: the row types of SQLAlchemy's selects do not outlive a list of columns.)
-def _before(wanted: Select[Any], column: ColumnElement[str], before: str | None) -> Select[Any]:
-    return wanted if before is None else wanted.where(column < before)
+async def _page(
+    connection: Connection,
+    columns: str,
+    filters: Mapping[str, str],
+    wanted: Mapping[str, str | None],
+    newest_by: str,
+    limit: int,
+) -> Rows:
+    """Return the newest rows that all given filters let through."""
+    values = {name: value for name, value in wanted.items() if value is not None}
+    narrowed = " AND ".join(filters[name] for name in values) or "true"
+    statement = f"{columns} WHERE {narrowed} ORDER BY {newest_by} DESC LIMIT :limit"
+    return await connection.execute(text(statement), {**values, "limit": limit})
 
 
-def _lead(row: RowMapping) -> LeadView:
-    values = {column.name: row[column.name] for column in _LEAD_COLUMNS}
-    values["consent"] = Consent(values["consent"]).name.lower()
+def _lead(row: Row) -> LeadView:
+    values = {name: row[name] for name in LeadView.__dataclass_fields__}
+    values["consent"] = Consent(row.consent).name.lower()
+    values["attributes"] = orjson.loads(row.attributes)
     return LeadView(**values)
 
 
-def _capture(row: RowMapping) -> CaptureView:
-    return CaptureView(**{column.name: row[column.name] for column in _CAPTURE_COLUMNS})
+def _capture(row: Row) -> CaptureView:
+    values = {name: row[name] for name in CaptureView.__dataclass_fields__}
+    values["touch"] = _json(row.touch)
+    values["error"] = _json(row.error)
+    return CaptureView(**values)
+
+
+def _json(value: str | None) -> dict[str, str] | None:
+    return None if value is None else orjson.loads(value)

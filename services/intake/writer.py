@@ -12,11 +12,12 @@ from time import perf_counter
 
 import structlog
 
+from leadloop.connection import Raced
 from leadloop.database import Database, is_unreachable
 from leadloop.errors import Overloaded
 from leadloop.loop import let_gather
 from services.intake import metrics
-from services.intake.handlers import Arrival, Raced, ReadAgain, record
+from services.intake.handlers import Arrival, ReadAgain, record
 from services.intake.store import Outcome
 
 log = structlog.get_logger()

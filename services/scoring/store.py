@@ -6,9 +6,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from leadloop.errors import Retry
+from leadloop.connection import Connection
 from services.scoring.cycles import Cycle, Stage
 from services.scoring.rules import Activity, Standing, Tally
 from services.scoring.tables import METADATA as METADATA  # noqa: PLC0414 (a room shows its tables here)
@@ -129,14 +128,14 @@ ORDER BY scored_version, lead_id LIMIT :limit
 """)
 
 
-async def agreement_in_force(connection: AsyncConnection) -> bytes | None:
+async def agreement_in_force(connection: Connection) -> bytes | None:
     """Return the newest signed agreement, serialised; None before the first."""
     body: bytes | None = await connection.scalar(_NEWEST_AGREEMENT)
     return body
 
 
 async def save_agreement(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     name: str,
     version: int,
@@ -149,28 +148,26 @@ async def save_agreement(
     await connection.execute(_SAVE_AGREEMENT, {**row, "signed_at": signed_at})
 
 
-async def lock_leads(
-    connection: AsyncConnection, lead_ids: Sequence[str]
-) -> dict[str, LeadState]:
+async def lock_leads(connection: Connection, lead_ids: Sequence[str]) -> dict[str, LeadState]:
     """Lock the leads that are stored, by id; the others are left out."""
     rows = await connection.execute(_LOCK_LEADS, {"ids": sorted(lead_ids)})
     return {row[0]: to_state(tuple(row)) for row in rows}
 
 
-async def save_leads(connection: AsyncConnection, states: Sequence[LeadState]) -> None:
+async def save_leads(connection: Connection, states: Sequence[LeadState]) -> None:
     """Write states back, each as the next revision of what was read.
 
     Raises:
-        Retry: Another batch created one of these leads meanwhile.
+        Raced: Another batch created one of these leads meanwhile.
     """
     ordered = sorted(states, key=lambda state: state.lead_id)
-    written = await connection.execute(_SAVE_LEADS, _columns_of(ordered))
-    if written.rowcount != len(ordered):
-        raise Retry("a lead was created by another batch at the same time")
+    await connection.write(_SAVE_LEADS, _columns_of(ordered), expected=len(ordered))
+    # What follows may rest on these leads being ours.
+    await connection.flush()
 
 
 async def add_activities(
-    connection: AsyncConnection, activities: Sequence[Stored]
+    connection: Connection, activities: Sequence[Stored]
 ) -> set[tuple[str, str]]:
     """Add to the ledger; return the lead's and the activity's id of those that were new."""
     lead_ids, activity_ids, bodies = zip(*sorted(activities), strict=True)
@@ -185,22 +182,20 @@ async def add_activities(
     return {(row[0], row[1]) for row in rows}
 
 
-async def load_activities(connection: AsyncConnection, lead_ids: Sequence[str]) -> list[Stored]:
+async def load_activities(connection: Connection, lead_ids: Sequence[str]) -> list[Stored]:
     """Return all activities of these leads, in no order."""
     rows = await connection.execute(_LOAD_ACTIVITIES, {"ids": list(lead_ids)})
     return [Stored(*row) for row in rows]
 
 
-async def move_to_survivors(
-    connection: AsyncConnection, survivor_of: Mapping[str, str]
-) -> None:
+async def move_to_survivors(connection: Connection, survivor_of: Mapping[str, str]) -> None:
     """Give the activities, cycles and pointers of merged leads to their survivors."""
     pairs = {"merged": list(survivor_of), "survivors": list(survivor_of.values())}
     for statement in (_MOVE_ACTIVITIES, _MOVE_CYCLES, _REPOINT):
         await connection.execute(statement, pairs)
 
 
-async def close_cycles(connection: AsyncConnection, closings: Sequence[Closing]) -> None:
+async def close_cycles(connection: Connection, closings: Sequence[Closing]) -> None:
     """Record how cycles ended."""
     ids, stages, closed, not_befores, reasons = zip(*closings, strict=True)
     await connection.execute(
@@ -215,9 +210,9 @@ async def close_cycles(connection: AsyncConnection, closings: Sequence[Closing])
     )
 
 
-async def open_cycles(connection: AsyncConnection, records: Sequence[CycleRecord]) -> None:
+async def open_cycles(connection: Connection, records: Sequence[CycleRecord]) -> None:
     """Add cycles to the history."""
-    await connection.execute(
+    await connection.write(
         _OPEN_CYCLES,
         {
             "qualification_ids": [record.qualification_id for record in records],
@@ -236,15 +231,13 @@ async def open_cycles(connection: AsyncConnection, records: Sequence[CycleRecord
     )
 
 
-async def erase_leads(connection: AsyncConnection, lead_ids: Sequence[str]) -> None:
+async def erase_leads(connection: Connection, lead_ids: Sequence[str]) -> None:
     """Remove all that is kept of these leads and of those that were merged into them."""
     for statement in _ERASE:
         await connection.execute(statement, {"ids": list(lead_ids)})
 
 
-async def find_stale(
-    connection: AsyncConnection, version: int, limit: int
-) -> list[tuple[str, int]]:
+async def find_stale(connection: Connection, version: int, limit: int) -> list[tuple[str, int]]:
     """Return leads that stand under an earlier version, with their number of activities."""
     rows = await connection.execute(_STALE, {"version": version, "limit": limit})
     return [(row[0], row[1]) for row in rows]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from leadloop.connection import Connection
 from services.scoring.store import COLUMNS, to_state
 from services.scoring.tables import CycleRecord, LeadState, Stored
 
@@ -33,13 +33,13 @@ FROM cycles WHERE lead_id = CAST(:id AS uuid) ORDER BY opened_at, cycle
 """)
 
 
-async def find_agreement(connection: AsyncConnection, version: int) -> bytes | None:
+async def find_agreement(connection: Connection, version: int) -> bytes | None:
     """Return a version of the agreement, serialised; None when it is not there."""
     body: bytes | None = await connection.scalar(_AGREEMENT, {"version": version})
     return body
 
 
-async def find_lead(connection: AsyncConnection, lead_id: str) -> LeadState | None:
+async def find_lead(connection: Connection, lead_id: str) -> LeadState | None:
     """Return a lead, or the one that it was merged into; None when it is not known."""
     row = (await connection.execute(_FIND_LEAD, {"id": lead_id})).one_or_none()
     if row is None:
@@ -49,7 +49,7 @@ async def find_lead(connection: AsyncConnection, lead_id: str) -> LeadState | No
 
 
 async def list_leads(
-    connection: AsyncConnection, *, tier: str | None, after: str, limit: int
+    connection: Connection, *, tier: str | None, after: str, limit: int
 ) -> list[LeadState]:
     """Return up to `limit` leads with an id after `after`, of one tier or (None) of all."""
     parameters: dict[str, object] = {"after": after, "limit": limit}
@@ -60,14 +60,14 @@ async def list_leads(
     return [to_state(tuple(row)) for row in rows]
 
 
-async def list_cycles(connection: AsyncConnection, lead_id: str) -> list[CycleRecord]:
+async def list_cycles(connection: Connection, lead_id: str) -> list[CycleRecord]:
     """Return the cycles of a lead, the oldest first."""
     rows = await connection.execute(_LIST_CYCLES, {"id": lead_id})
     return [CycleRecord(*row) for row in rows]
 
 
 async def find_activities(
-    connection: AsyncConnection, lead_id: str, activity_ids: Sequence[str]
+    connection: Connection, lead_id: str, activity_ids: Sequence[str]
 ) -> list[Stored]:
     """Return these activities of a lead, in no order."""
     rows = await connection.execute(

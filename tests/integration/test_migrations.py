@@ -9,10 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from leadloop.database import engine_of
 from leadloop.migrate import migrate
 from leadloop.schema import Xid8
 
@@ -28,6 +27,12 @@ def differences(connection: Connection, room: str) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     found = compare_metadata(context, metadata)
     return [diff for diff in found if not _is_alembics_own(diff)]
+
+
+def engine_of(url: str, room: str) -> AsyncEngine:
+    """Return SQLAlchemy's engine, which reflects; its sessions live in the room's schema."""
+    settings = {"search_path": room}
+    return create_async_engine(url, connect_args={"server_settings": settings})
 
 
 def _is_alembics_own(diff: object) -> bool:

@@ -45,7 +45,7 @@ class Room:
 
     async def rows(self, sql: str) -> Sequence[Any]:
         async with self.database.transaction() as work:
-            return (await work.connection.execute(text(sql))).all()
+            return await work.connection.execute(text(sql))
 
     async def sign(self, agreement: str = SOUND) -> Any:
         """Propose and sign by both sides."""

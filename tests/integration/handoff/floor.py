@@ -193,7 +193,7 @@ class Floor:
 
     async def rows(self, statement: str) -> Sequence[Any]:
         async with self.service.database.transaction() as work:
-            return (await work.connection.execute(text(statement))).all()
+            return await work.connection.execute(text(statement))
 
 
 def only(kind: type[M], events: Sequence[Message]) -> M:

@@ -1,7 +1,7 @@
 """What the schema itself refuses, whatever the code above it does."""
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from asyncpg import IntegrityConstraintViolationError
 
 from tests.integration.handoff.floor import qualified
 
@@ -23,7 +23,7 @@ async def test_what_must_not_be_is_refused_by_the_schema(floor, broken):
     await floor.staffed("ann")
     await floor.take(qualified())
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityConstraintViolationError):
         await floor.rows(broken)
 
 
@@ -32,5 +32,5 @@ async def test_a_cycle_is_there_once(floor):
     event = qualified()
     await floor.take(event, qualified())
 
-    with pytest.raises(IntegrityError, match="handoffs_cycle"):
+    with pytest.raises(IntegrityConstraintViolationError, match="handoffs_cycle"):
         await floor.rows(f"UPDATE handoffs SET lead_id = '{event.lead_id}'")

@@ -2,8 +2,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asyncpg import IntegrityConstraintViolationError
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 
 from leadloop import signing
 from leadloop.attempts import Answer
@@ -269,6 +269,6 @@ async def test_the_database_refuses_states_that_can_not_be(client, database, loo
     await create(client)
     await deliver(database, loop, "lead-1")
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityConstraintViolationError):
         async with database.transaction() as work:
             await work.connection.execute(text(f"UPDATE {change}"))

@@ -48,7 +48,7 @@ def inbox(database):
 async def seen(database) -> list[str]:
     async with database.transaction() as work:
         rows = await work.connection.execute(text("SELECT key FROM seen ORDER BY position"))
-        return list(rows.scalars())
+        return [row[0] for row in rows]
 
 
 async def parked(database) -> list[tuple[str, str]]:

@@ -108,4 +108,4 @@ async def test_what_was_to_be_delivered_about_a_forgotten_person_is_deleted(data
         assert await forget(work.connection, ["lead-1", "lead-3"]) == 1
         left = await work.connection.scalars(text("SELECT lead_id FROM deliveries"))
 
-    assert left.all() == ["lead-2"]
+    assert left == ["lead-2"]

@@ -44,7 +44,7 @@ def published(database: Database) -> Published:
                 text("SELECT id, type, value FROM outbox WHERE id > :seen ORDER BY id"),
                 {"seen": seen[0]},
             )
-            found = rows.all()
+            found = rows
         seen[0] = max([seen[0], *(row.id for row in found)])
         return [decode(row.type, row.value) for row in found]
 

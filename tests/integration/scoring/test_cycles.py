@@ -158,7 +158,7 @@ async def test_the_history_keeps_how_each_cycle_ended(handle, database, clock):
         found = await work.connection.execute(
             text("SELECT cycle, stage, reason FROM cycles ORDER BY cycle")
         )
-        assert found.all() == [(1, "returned", "No need now"), (2, "open", "")]
+        assert found == [(1, "returned", "No need now"), (2, "open", "")]
 
 
 async def test_outcomes_of_leads_that_are_not_known_change_nothing(handle, database, clock):
