@@ -6,7 +6,11 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from random import Random
 
+import orjson
+from google.protobuf.message import Message
+
 from leadloop import backoff, signing
+from leadloop.events import to_json
 
 USER_AGENT = "Leadloop/1 (+webhooks)"
 # Longer waits are the schedule's to decide; a receiver must not park its events for a year.
@@ -38,6 +42,8 @@ class Delivery:
     """A claimed delivery.
 
     Attributes:
+        event: What is told.
+        event_time: When it was promised.
         attempt: This attempt's number, from 1.
         due_at: When it was due.
         lease_until: Until then it is ours; after that anybody may claim it again.
@@ -50,7 +56,8 @@ class Delivery:
     event_type: str
     lead_id: str
     traceparent: str
-    body: bytes
+    event: Message
+    event_time: datetime
     attempt: int
     due_at: datetime
     lease_until: datetime
@@ -96,12 +103,18 @@ class Result:
         return "retried" if self.state is State.PENDING else self.state.value
 
 
-def headers_of(delivery: Delivery, endpoint: Endpoint, now: datetime) -> dict[str, str]:
+def body_of(event_type: str, event: Message, time: datetime) -> bytes:
+    """Return the body that every attempt sends: an event as JSON, with its type and time."""
+    at = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return orjson.dumps({"type": event_type, "timestamp": at, "data": to_json(event)})
+
+
+def headers_of(
+    delivery: Delivery, endpoint: Endpoint, body: bytes, now: datetime
+) -> dict[str, str]:
     """Return the headers of an attempt at `now`, signed with every key in force."""
     timestamp_s = int(now.timestamp())
-    signature = signing.signature_header(
-        endpoint.secrets, delivery.event_id, timestamp_s, delivery.body
-    )
+    signature = signing.signature_header(endpoint.secrets, delivery.event_id, timestamp_s, body)
     headers = {
         "content-type": "application/json",
         "user-agent": USER_AGENT,

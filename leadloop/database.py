@@ -1,11 +1,11 @@
 """A service's own schema in PostgreSQL, and the one way to open a transaction in it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 from asyncpg.exceptions import InternalClientError, InvalidCachedStatementError
@@ -24,6 +24,26 @@ LOCK_TIMEOUT_MS = 10_000
 STALLED_AFTER = timedelta(seconds=30)
 
 
+# Any: what a loop takes is its own business.
+class Taker(Protocol):
+    """A loop that takes work from commits in its own process, as far as it has room.
+
+    What it has no room for waits in its table, and so does everything after a crash.
+    """
+
+    def reserve(self, key: str) -> bool:
+        """Keep a place for one piece of work about `key`; return False without room."""
+        ...
+
+    def settle(self, things: Sequence[Any], *, is_committed: bool) -> None:
+        """Take what places were kept for, or free the places after a rollback."""
+        ...
+
+    def look(self) -> None:
+        """Hear that a commit left work in the table."""
+        ...
+
+
 @dataclass(slots=True)
 class Work:
     """One open transaction, and what its unit of work may know.
@@ -33,14 +53,18 @@ class Work:
         now: The moment the unit of work began; the only time it knows.
         ids: Where new identifiers come from.
         traceparent: W3C trace context that this work continues; empty when there is none.
-        wakes: Names of the loops that have work once this commits.
+        takers: Loops that take work directly, by name.
+        wakes: Names of the loops that have work in their tables once this commits.
+        handed: What takers get once this commits; each has kept a place for it.
     """
 
     connection: Connection
     now: datetime
     ids: Ids
     traceparent: str = ""
+    takers: Mapping[str, Taker] = field(default_factory=dict)
     wakes: set[str] = field(default_factory=set)
+    handed: list[tuple[Taker, Sequence[Any]]] = field(default_factory=list)
 
 
 class Database:
@@ -49,6 +73,7 @@ class Database:
     Attributes:
         url: Where the database is, as SQLAlchemy writes it.
         schema: The PostgreSQL schema that every statement of the service runs in.
+        takers: Loops that take work directly from commits, by name.
     """
 
     def __init__(self, url: str, schema: str, *, clock: Clock, ids: Ids) -> None:
@@ -57,6 +82,7 @@ class Database:
         self.schema = schema
         self.clock = clock
         self.ids = ids
+        self.takers: dict[str, Taker] = {}
         self._pool: asyncpg.Pool[Row] | None = None
         self._wakes: dict[str, asyncio.Event] = {}
         self._moves_by: dict[str, datetime] = {}
@@ -77,19 +103,31 @@ class Database:
     @asynccontextmanager
     async def transaction(self, traceparent: str = "") -> AsyncIterator[Work]:
         """Open a unit of work: commit at its end, roll back when it raises, then wake loops."""
-        pool = await self._opened()
-        async with asyncio.timeout(POOL_WAIT_SECONDS):
-            driver = await pool.acquire()
-        try:
-            async with driver.transaction():
-                connection = Connection(driver)
-                work = Work(connection, self.clock.now(), self.ids, traceparent)
-                yield work
-                await connection.flush()
-        finally:
-            await pool.release(driver)
+        async with self._lent() as driver:
+            connection = Connection(driver)
+            now = self.clock.now()
+            work = Work(connection, now, self.ids, traceparent, self.takers)
+            is_committed = False
+            try:
+                async with driver.transaction():
+                    yield work
+                    await connection.flush()
+                is_committed = True
+            finally:
+                for taker, things in work.handed:
+                    taker.settle(things, is_committed=is_committed)
         for name in work.wakes:
+            if name in self.takers:
+                self.takers[name].look()
             self.wake_of(name).set()
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[Connection]:
+        """Open a connection on which each statement is a transaction of its own."""
+        async with self._lent() as driver:
+            connection = Connection(driver)
+            yield connection
+            await connection.flush()
 
     async def connect(self) -> "asyncpg.Connection[Row]":
         """Return a connection outside the pool, for who keeps one: no transaction is open."""
@@ -100,6 +138,17 @@ class Database:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.terminate()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator["asyncpg.Connection[Row]"]:
+        """Lend a connection of the pool."""
+        pool = await self._opened()
+        async with asyncio.timeout(POOL_WAIT_SECONDS):
+            driver = await pool.acquire()
+        try:
+            yield driver
+        finally:
+            await pool.release(driver)
 
     async def _opened(self) -> "asyncpg.Pool[Row]":
         """Return the pool, which belongs to the running event loop."""

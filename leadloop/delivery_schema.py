@@ -40,7 +40,7 @@ CREATE TABLE endpoints (
 # history of deliveries outlives an endpoint. A claim looks only for endpoints that are active.
 # A claimed row is due again when its lease ends, so `due_at` alone says when to look at it.
 # `position` is the order of queueing, which ids of one millisecond do not keep.
-# Bodies are written once and never searched; compressing them would cost more than it saves.
+# The event is kept as it travels; the body that is posted is made of it at each attempt.
 DELIVERIES = """
 CREATE TABLE deliveries (
     id uuid NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE deliveries (
     event_type text NOT NULL,
     lead_id text NOT NULL,
     traceparent text NOT NULL,
-    body bytea STORAGE EXTERNAL NOT NULL,
+    event bytea NOT NULL,
     state text NOT NULL,
     attempt integer NOT NULL,
     due_at timestamptz NOT NULL,
@@ -106,7 +106,7 @@ def _deliveries(metadata: MetaData) -> None:
         Column("event_type", Text, nullable=False),
         Column("lead_id", Text, nullable=False),
         Column("traceparent", Text, nullable=False),
-        Column("body", LargeBinary, nullable=False),
+        Column("event", LargeBinary, nullable=False),
         Column("state", Text, nullable=False),
         Column("attempt", Integer, nullable=False),
         Column("due_at", DateTime(timezone=True), nullable=False),

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from google.protobuf.message import Message
 from sqlalchemy import text
 
 from leadloop import signing
 from leadloop.attempts import Delivery, Endpoint, Result
-from leadloop.connection import Connection
+from leadloop.connection import Connection, Row
+from leadloop.events import Envelope, decode
 
 # More at once would be one long transaction; the caller asks again.
 REPLAYED_AT_ONCE = 10_000
@@ -18,16 +20,18 @@ SELECT CAST(id AS text), event_types FROM endpoints WHERE state = 'active' ORDER
 """)
 
 _ENQUEUE = text("""
-INSERT INTO deliveries (id, endpoint_id, event_id, event_type, lead_id, traceparent, body,
+INSERT INTO deliveries (id, endpoint_id, event_id, event_type, lead_id, traceparent, event,
     state, attempt, due_at, received_at, created_at)
-SELECT id, endpoint_id, event_id, type, lead_id, trace, body, 'pending', 0, :now, received, :now
+SELECT id, endpoint_id, event_id, type, lead_id, trace, event, 'pending',
+    CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END, coalesce(lease_until, :now), received, :now
 FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids AS uuid[]),
             CAST(:types AS text[]), CAST(:lead_ids AS text[]), CAST(:traces AS text[]),
-            CAST(:bodies AS bytea[]), CAST(:received AS timestamptz[]))
+            CAST(:events AS bytea[]), CAST(:received AS timestamptz[]),
+            CAST(:leases AS timestamptz[]))
      WITH ORDINALITY
-     AS queued (id, endpoint_id, event_id, type, lead_id, trace, body, received, nth)
+     AS queued (id, endpoint_id, event_id, type, lead_id, trace, event, received,
+                lease_until, nth)
 ORDER BY nth
-ON CONFLICT (endpoint_id, event_id) DO NOTHING
 """)
 
 _ENDPOINTS = text("""
@@ -40,7 +44,8 @@ FROM endpoints WHERE state = 'active' ORDER BY id
 # stand before the others. Rows that another replica has locked are passed over.
 _DUE = text("""
 SELECT CAST(due.id AS text), CAST(room.id AS text), CAST(event_id AS text), event_type, lead_id,
-    traceparent, body, attempt + 1, due_at, CAST(:lease_until AS timestamptz), received_at
+    traceparent, event, created_at, attempt + 1, due_at, CAST(:lease_until AS timestamptz),
+    received_at
 FROM unnest(CAST(:endpoint_ids AS uuid[]), CAST(:frees AS int[]), CAST(:lows AS timestamptz[]))
      AS room (id, free, low)
 CROSS JOIN LATERAL (
@@ -112,16 +117,39 @@ class Queued:
 
     Attributes:
         received_at: When the message that led to the event was captured; None when not known.
+        lease_until: Until then a loop of this process, which has kept a place for it, tries to
+            post it; None when it is to wait in the table.
     """
 
     id: str
     endpoint_id: str
-    event_id: str
-    event_type: str
-    lead_id: str
-    traceparent: str
-    body: bytes
+    event: Envelope[Message]
     received_at: datetime | None
+    lease_until: datetime | None
+
+    def leased(self) -> Delivery:
+        """Return its first attempt, as a claim would.
+
+        Raises:
+            ValueError: It has no lease.
+        """
+        if self.lease_until is None:
+            raise ValueError(f"expected delivery {self.id} to have a lease, found none")
+        event = self.event
+        return Delivery(
+            id=self.id,
+            endpoint_id=self.endpoint_id,
+            event_id=event.id,
+            event_type=event.type,
+            lead_id=event.key,
+            traceparent=event.traceparent,
+            event=event.event,
+            event_time=event.time,
+            attempt=1,
+            due_at=event.time,
+            lease_until=self.lease_until,
+            received_at=self.received_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +177,18 @@ async def subscriptions(connection: Connection) -> list[tuple[str, frozenset[str
 
 
 async def insert(connection: Connection, queued: Sequence[Queued], now: datetime) -> None:
-    """Queue deliveries, due at once; one that exists already stays as it is."""
+    """Queue deliveries, due at once or when their leases end."""
     values = {
         "now": now,
         "ids": [one.id for one in queued],
         "endpoint_ids": [one.endpoint_id for one in queued],
-        "event_ids": [one.event_id for one in queued],
-        "types": [one.event_type for one in queued],
-        "lead_ids": [one.lead_id for one in queued],
-        "traces": [one.traceparent for one in queued],
-        "bodies": [one.body for one in queued],
+        "event_ids": [one.event.id for one in queued],
+        "types": [one.event.type for one in queued],
+        "lead_ids": [one.event.key for one in queued],
+        "traces": [one.event.traceparent for one in queued],
+        "events": [one.event.value for one in queued],
         "received": [one.received_at for one in queued],
+        "leases": [one.lease_until for one in queued],
     }
     await connection.write(_ENQUEUE, values)
 
@@ -189,7 +218,7 @@ async def lease(
         "now": now,
         "lease_until": until,
     }
-    due = [Delivery(*row) for row in await connection.execute(_DUE, values)]
+    due = [_delivery(row) for row in await connection.execute(_DUE, values)]
     if due:
         ids = [delivery.id for delivery in due]
         await connection.execute(_LEASE, {"ids": ids, "lease_until": until})
@@ -247,6 +276,12 @@ async def replay_failed(connection: Connection, since: FailedSince, now: datetim
 async def forget(connection: Connection, lead_ids: Sequence[str]) -> int:
     """Delete every delivery about these leads; return how many there were."""
     return await connection.change(_FORGET, {"lead_ids": list(lead_ids)})
+
+
+def _delivery(row: Row) -> Delivery:
+    columns = list(row)
+    columns[6] = decode(row.event_type, row.event)
+    return Delivery(*columns)
 
 
 def _endpoint(one: str, url: str, secret: str, previous: str | None) -> Endpoint:

@@ -46,7 +46,7 @@ _DELIVERY_COLUMNS = """CAST(id AS text) AS id, CAST(endpoint_id AS text) AS endp
     created_at, delivered_at"""
 
 _DELIVERY = text(f"""
-SELECT {_DELIVERY_COLUMNS}, body FROM deliveries WHERE id = CAST(:id AS uuid)
+SELECT {_DELIVERY_COLUMNS}, event FROM deliveries WHERE id = CAST(:id AS uuid)
 """)  # noqa: S608 (as above)
 
 # What a list may be narrowed by; each condition is written out only when it is asked for, so
@@ -176,6 +176,6 @@ async def deliveries(
 async def delivery(
     connection: Connection, delivery_id: str
 ) -> tuple[DeliveryRow, bytes] | None:
-    """Return a delivery and the body that is sent; None when there is none."""
+    """Return a delivery and its event as it travels; None when there is none."""
     row: Any = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()
-    return None if row is None else (DeliveryRow(*row[:-1]), row.body)
+    return None if row is None else (DeliveryRow(*row[:-1]), row.event)

@@ -12,11 +12,12 @@ from fastapi import Depends
 from pydantic import AwareDatetime, BaseModel, Field
 
 from leadloop import delivery_store, endpoint_store, signing
+from leadloop.attempts import body_of
 from leadloop.database import Work
 from leadloop.delivery import DELIVERIES
 from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
 from leadloop.errors import Conflict, FieldError, NotFound, Rejected
-from leadloop.events import EVENT_TYPES
+from leadloop.events import EVENT_TYPES, decode
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
 from leadloop.posting import refusal
 from leadloop.web import Router, WorkDep, idempotent
@@ -231,7 +232,8 @@ async def get_delivery(delivery_id: UUID, work: WorkDep) -> DeliveryWithBody:
     found = await endpoint_store.delivery(work.connection, str(delivery_id))
     if found is None:
         raise NotFound(f"There is no delivery {delivery_id}.")
-    row, body = found
+    row, event = found
+    body = body_of(row.event_type, decode(row.event_type, event), row.created_at)
     return DeliveryWithBody(**asdict(row), body=orjson.loads(body))
 
 

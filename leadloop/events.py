@@ -45,6 +45,7 @@ class Envelope(Generic[E_co]):
         time: When it was promised.
         traceparent: W3C trace context of what caused it; empty when there is none.
         event: The message.
+        value: The message as it travels.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Envelope(Generic[E_co]):
     time: datetime
     traceparent: str
     event: E_co
+    value: bytes
 
 
 def _events() -> dict[str, type[Message]]:

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from leadloop import metrics
 from leadloop.database import Database, Work, is_unreachable
 from leadloop.errors import Retry
-from leadloop.events import Envelope, encode, route_of
+from leadloop.events import Envelope, route_of
 from leadloop.records import (
     Promised,
     Record,
@@ -249,7 +249,7 @@ def _kept(envelope: Envelope[Message]) -> Kept:
         envelope.type,
         envelope.time,
         envelope.traceparent,
-        encode(envelope.event),
+        envelope.value,
     )
 
 

@@ -48,7 +48,7 @@ async def promise(work: Work, promises: Sequence[Promise]) -> list[Envelope[Mess
                 "keys": [e.key for e in envelopes],
                 "types": [e.type for e in envelopes],
                 "traceparents": [e.traceparent for e in envelopes],
-                "values": [encode(e.event) for e in envelopes],
+                "values": [e.value for e in envelopes],
             },
         )
         work.wakes.add(RELAY)
@@ -67,4 +67,5 @@ def _envelope(work: Work, promised: Promise) -> Envelope[Message]:
         time=work.now,
         traceparent=cause.traceparent if cause else traceparent or work.traceparent,
         event=event,
+        value=encode(event),
     )

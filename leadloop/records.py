@@ -92,6 +92,7 @@ def to_envelope(record: Record) -> Envelope[Message]:
             time=datetime.fromisoformat(_required(record, "ce_time")),
             traceparent=header(record, "traceparent"),
             event=decode(type_name, record.value),
+            value=record.value,
         )
     except (KeyError, ValueError, DecodeError) as error:
         raise Unreadable(

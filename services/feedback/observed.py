@@ -67,7 +67,7 @@ def entry(envelope: Envelope[Message]) -> Entry:
         at=_happened_at(envelope),
         place=_RANK[envelope.topic] + getattr(event, "sequence", 0),
         type=type(event).__name__,
-        value=encode(_without_person(event)),
+        value=_without_person(envelope),
     )
 
 
@@ -139,14 +139,14 @@ def _happened_at(envelope: Envelope[Message]) -> datetime:
     return moment(getattr(event, name)) if event.HasField(name) else envelope.time
 
 
-def _without_person(event: Message) -> Message:
-    if not isinstance(event, _CARRIES_PERSON):
-        return event
-    # A copy: the batch may be handled again with the same messages.
-    kept: Message = type(event)()
-    kept.CopyFrom(event)
+def _without_person(envelope: Envelope[Message]) -> bytes:
+    """Return the event's bytes, without the person if it carries one."""
+    if not isinstance(envelope.event, _CARRIES_PERSON):
+        return envelope.value
+    # Read anew: the batch may be handled again with the same messages.
+    kept = type(envelope.event).FromString(envelope.value)
     kept.ClearField("lead")
-    return kept
+    return encode(kept)
 
 
 def _contact(touch: lead.Touch, otherwise: Timestamp) -> Contact:

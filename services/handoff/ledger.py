@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from leadloop import delivery, timers
 from leadloop.database import Work
-from leadloop.events import Envelope, encode
+from leadloop.events import Envelope
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer
 from leadloop.v1.qualification_pb2 import LeadQualified
@@ -110,7 +110,7 @@ async def _tell(work: Work, events: Sequence[_Event]) -> None:
     await store.tell(
         work.connection,
         [
-            Told(one.handoff.id, one.sequence, envelope.type, work.now, encode(envelope.event))
+            Told(one.handoff.id, one.sequence, envelope.type, work.now, envelope.value)
             for one, envelope in zip(events, envelopes, strict=True)
         ],
         work.now,

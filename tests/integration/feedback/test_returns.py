@@ -1,10 +1,10 @@
 from datetime import timedelta
 
-import orjson
 import pytest
 
 from leadloop.events import moment, timestamp
 from leadloop.v1 import agreement_pb2
+from leadloop.v1.outcome_pb2 import LeadReturned
 from tests.unit.feedback.builders import (
     after,
     captured,
@@ -66,9 +66,9 @@ async def test_a_return_is_delivered_to_marketings_endpoint(signed):
 
     await signed.hear(rejected())
 
-    ((body, state),) = await signed.rows("SELECT body, state FROM deliveries")
+    ((event, state),) = await signed.rows("SELECT event, state FROM deliveries")
     assert state == "pending"
-    assert orjson.loads(body)["data"]["reason"] == "no_budget"
+    assert LeadReturned.FromString(event).reason == "no_budget"
     listed = (await signed.http.get("/v1/outcomes/deliveries")).json()
     assert len(listed["items"]) == 1
 

@@ -269,7 +269,7 @@ async def test_a_forgotten_person_is_worked_no_more_and_gone_from_the_story(floo
     assert found["history"][-1]["type"] == "HandoffWithdrawn"
     kept = await floor.rows("SELECT event FROM history")
     assert not [event for (event,) in kept if b"Ada" in event or b"ada" in event]
-    deliveries = await floor.rows("SELECT event_type, body FROM deliveries")
+    deliveries = await floor.rows("SELECT event_type, event FROM deliveries")
     assert [name.rpartition(".")[2] for name, _ in deliveries] == ["HandoffWithdrawn"]
 
 

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from leadloop import delivery_store, endpoint_store, signing
 from leadloop.attempts import Answer
-from leadloop.delivery import READ_ALL_EVERY, Limits, enqueue
+from leadloop.delivery import DELIVERIES, READ_ALL_EVERY, Limits, enqueue
 from leadloop.outbox import Promise, promise
 from leadloop.signing import SignedMessage, Verdict
 from leadloop.v1.handoff_pb2 import HandoffRouted
@@ -119,6 +119,7 @@ async def test_it_gives_up_after_the_schedule_and_can_be_replayed(
     since = delivery_store.FailedSince(queued_at, clock.now(), endpoint)
     async with database.transaction() as work:
         assert await delivery_store.replay_failed(work.connection, since, work.now) == 1
+        work.wakes.add(DELIVERIES)
     await run_until_idle(loop, clock)
 
     assert len(set(receiver.ids())) == 1

@@ -1,6 +1,7 @@
 import asyncio
 from datetime import timedelta
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -133,3 +134,94 @@ async def test_a_transaction_that_commits_late_is_delivered_all_the_same(
     await run_until_idle(loop, clock)
 
     assert receiver.ids() == [quick.id, slow.id]
+
+
+async def ready(database, loop, clock) -> None:
+    """Let a loop see that nothing waits, so that it takes work directly."""
+    await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+
+
+def noting(arrived, status: int = 204):
+    async def post(url, headers, body):
+        data = orjson.loads(body)["data"]
+        arrived.append((data["lead_id"], data["sequence"]))
+        return Answer(status)
+
+    return post
+
+
+async def test_a_loop_takes_what_its_own_process_commits_without_reading_the_table(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived))
+    await ready(database, loop, clock)
+
+    await queue(database, accepted())
+    assert await deliveries(database) == [("pending", 1, None)]
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE endpoints RENAME TO away"))
+    await run_until_idle(loop, clock)
+
+    assert arrived == [("lead-1", 1)]
+    assert await deliveries(database) == [("delivered", 1, 204)]
+
+
+async def test_a_unit_of_work_that_fails_hands_nothing_over_and_keeps_no_place(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived), limits=Limits(at_once=1, at_once_each=1))
+    await ready(database, loop, clock)
+
+    async def fail() -> None:
+        async with database.transaction() as work:
+            await enqueue(work, await promise(work, [Promise(accepted())]))
+            raise ZeroDivisionError
+
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+    await run_until_idle(loop, clock)
+    await queue(database, accepted())
+
+    assert arrived == []
+    assert await deliveries(database) == [("pending", 1, None)]
+
+
+async def test_what_was_handed_over_to_a_process_that_died_goes_out_when_its_lease_ends(
+    database, make_loop, receiver, clock
+):
+    dead = make_loop(post=noting([]))
+    await ready(database, dead, clock)
+    await queue(database, accepted())
+    arrived: list[tuple[str, int]] = []
+    other = make_loop(post=noting(arrived))
+
+    assert await run_until_idle(other, clock) == 0
+    clock.advance_to(await other.next_due(clock.now()))
+    await run_until_idle(other, clock)
+
+    assert arrived == [("lead-1", 1)]
+    assert await deliveries(database) == [("delivered", 2, 204)]
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+async def test_nothing_overtakes_when_work_is_handed_over_or_waits(
+    database, make_loop, clock, at_once
+):
+    """A loop with little room refuses some of each commit; per lead the order stays."""
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived), limits=Limits(at_once=at_once, at_once_each=at_once))
+    await ready(database, loop, clock)
+
+    for nth in range(1, 21):
+        await queue(database, *(accepted(f"lead-{n}", nth) for n in range(3)))
+        if nth % 4 == 0:
+            await loop.run_once(clock.now())
+    await run_until_idle(loop, clock)
+
+    for lead in ("lead-0", "lead-1", "lead-2"):
+        assert [nth for one, nth in arrived if one == lead] == list(range(1, 21))
+    assert {attempt for _, attempt, _ in await deliveries(database)} == {1}

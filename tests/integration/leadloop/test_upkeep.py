@@ -4,8 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from leadloop.delivery_store import Queued, forget, insert
+from leadloop.events import Envelope
 from leadloop.idempotency import Command, claim
 from leadloop.upkeep import Upkeep
+from tests.conftest import MONDAY_MORNING
+from tests.webhooks import accepted
 
 ENDPOINT = "00000000-0000-0000-0000-00000000000e"
 
@@ -28,7 +31,9 @@ async def tidy(upkeep, clock) -> int:
 
 
 def queued(delivery_id: str, event_id: str, lead_id: str) -> Queued:
-    return Queued(delivery_id, ENDPOINT, event_id, "type", lead_id, "", b"{}", None)
+    event = accepted(lead_id)
+    envelope = Envelope(event_id, "", lead_id, "type", MONDAY_MORNING, "", event, b"")
+    return Queued(delivery_id, ENDPOINT, envelope, None, None)
 
 
 async def add_rows(database, *, state: str, nth: int) -> None:

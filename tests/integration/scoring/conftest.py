@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from leadloop.clock import VirtualClock
 from leadloop.database import Database
-from leadloop.events import Envelope, decode, key_of, route_of
+from leadloop.events import Envelope, decode, encode, key_of, route_of
 from leadloop.ids import Ids
 from services.scoring.handlers import HANDLERS
 
@@ -62,6 +62,7 @@ def envelopes(events: Sequence[Message], clock: VirtualClock, ids: Ids) -> list[
             now,
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             event,
+            encode(event),
         )
         for event in events
     ]

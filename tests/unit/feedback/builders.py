@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from leadloop.events import Envelope, key_of, route_of, timestamp
+from leadloop.events import Envelope, encode, key_of, route_of, timestamp
 from leadloop.ids import Ids
 from leadloop.v1 import handoff_pb2 as handoff
 from leadloop.v1 import lead_pb2 as lead
@@ -72,6 +72,7 @@ def enveloped(
             time=now,
             traceparent="",
             event=event,
+            value=encode(event),
         )
         for event in events
     ]

@@ -13,6 +13,7 @@ from leadloop.attempts import (
     judge,
     parse_retry_after,
 )
+from leadloop.v1.handoff_pb2 import HandoffRouted
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SCHEDULE = (timedelta(seconds=5), timedelta(minutes=5))
@@ -23,7 +24,8 @@ DELIVERY = Delivery(
     event_type="leadloop.v1.HandoffRouted",
     lead_id="lead-1",
     traceparent="",
-    body=b"{}",
+    event=HandoffRouted(lead_id="lead-1"),
+    event_time=NOW,
     attempt=1,
     due_at=NOW,
     lease_until=NOW + timedelta(seconds=25),
@@ -122,14 +124,14 @@ def test_a_wish_is_read_as_seconds_or_a_date_within_bounds(text, expected):
 def test_a_trace_goes_on_at_the_receiver():
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
-    assert "traceparent" not in headers_of(DELIVERY, ENDPOINT, NOW)
-    traced = headers_of(replace(DELIVERY, traceparent=trace), ENDPOINT, NOW)
+    assert "traceparent" not in headers_of(DELIVERY, ENDPOINT, b"{}", NOW)
+    traced = headers_of(replace(DELIVERY, traceparent=trace), ENDPOINT, b"{}", NOW)
     assert traced["traceparent"] == trace
 
 
 def test_the_id_holds_no_full_stop_and_stays_while_the_timestamp_moves_on():
-    first = headers_of(DELIVERY, ENDPOINT, NOW)
-    second = headers_of(DELIVERY, ENDPOINT, NOW + timedelta(seconds=5))
+    first = headers_of(DELIVERY, ENDPOINT, b"{}", NOW)
+    second = headers_of(DELIVERY, ENDPOINT, b"{}", NOW + timedelta(seconds=5))
 
     assert first["webhook-id"] == second["webhook-id"] == DELIVERY.event_id
     assert "." not in first["webhook-id"]

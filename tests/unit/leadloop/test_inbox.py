@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadloop.events import Envelope
+from leadloop.events import Envelope, encode
 from leadloop.inbox import in_waves
 from leadloop.v1.lead_pb2 import LeadErased
 
@@ -11,7 +11,8 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def an_event(position: int, key: str, type_name: str) -> Envelope:
-    return Envelope(str(position), "leads.v1", key, type_name, NOW, "", LeadErased(lead_id=key))
+    event = LeadErased(lead_id=key)
+    return Envelope(str(position), "leads.v1", key, type_name, NOW, "", event, encode(event))
 
 
 pairs = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("XYZ")), max_size=60)
