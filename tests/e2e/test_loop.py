@@ -106,7 +106,8 @@ async def remembered(loop: Loop, lead_id: str) -> None:
     async with asyncio.timeout(60):
         while True:
             with suppress(AssertionError):
-                await loop.call("GET", "feedback", f"/v1/timelines/{lead_id}")
+                timeline = await loop.call("GET", "feedback", f"/v1/timelines/{lead_id}")
+                assert "LeadCaptured" in str(timeline)
                 return
             await asyncio.sleep(0)
 
