@@ -82,9 +82,18 @@ class Connection:
         self._driver = driver
         self._later: list[_Write] = []
 
-    async def execute(self, statement: ClauseElement, values: Values | None = None) -> Rows:
-        """Run a statement after all that were put off; return the rows that it found."""
-        if self._later:
+    async def execute(
+        self, statement: ClauseElement, values: Values | None = None, *, flushes: bool = True
+    ) -> Rows:
+        """Run a statement; return the rows that it found.
+
+        Args:
+            statement: Any one.
+            values: Its values by name.
+            flushes: Run what was put off before; False where the statement reads what no unit
+                of work that puts writes off would change.
+        """
+        if self._later and flushes:
             await self.flush()
         sql, names = compiled(statement)
         arguments = [values[name] for name in names] if values else ()

@@ -172,7 +172,7 @@ class FailedSince:
 
 async def subscriptions(connection: Connection) -> list[tuple[str, frozenset[str]]]:
     """Return the active endpoints, with the types that each asked for (none means all)."""
-    found = await connection.execute(_SUBSCRIPTIONS)
+    found = await connection.execute(_SUBSCRIPTIONS, flushes=False)
     return [(endpoint_id, frozenset(types)) for endpoint_id, types in found]
 
 

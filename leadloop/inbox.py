@@ -5,7 +5,7 @@ alone; that one is parked with its error, and the rest goes through.
 """
 
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -89,11 +89,27 @@ class Kept:
 class Inbox:
     """Brings records to one service's handlers, each event once."""
 
-    def __init__(self, database: Database, handlers: Handlers, *, service: str) -> None:
-        """Handle the event types in `handlers`; all others are passed by."""
+    def __init__(
+        self,
+        database: Database,
+        handlers: Handlers,
+        *,
+        service: str,
+        repeatable: Collection[type[Message]] = (),
+    ) -> None:
+        """Handle the event types in `handlers`; all others are passed by.
+
+        Args:
+            database: Where marks, parked events and effects go.
+            handlers: What to do with events, by type.
+            service: Its name, a label of the metrics.
+            repeatable: Types whose handlers change nothing the second time. They are not
+                marked: a mark costs as much as the row that makes it needless.
+        """
         self._database = database
         self._service = service
         self._handlers = {route_of(kind).type_name: take for kind, take in handlers.items()}
+        self._repeatable = {route_of(kind).type_name for kind in repeatable}
         self._parked_at: deque[datetime] = deque()
 
     async def handle(self, records: Sequence[Record]) -> None:
@@ -114,7 +130,9 @@ class Inbox:
 
     async def _handle_in(self, work: Work, envelopes: Sequence[Envelope[Message]]) -> None:
         """Mark and handle the events that were not handled before."""
-        unseen = await _mark(work, [envelope.id for envelope in envelopes])
+        once = [one.id for one in envelopes if one.type not in self._repeatable]
+        unseen = await _mark(work, once) if once else set()
+        unseen.update(one.id for one in envelopes if one.type in self._repeatable)
         first = _first_of_each(envelopes, unseen)
         for handle, events in in_waves(first, lambda one: self._handlers[one.type]):
             await handle(work, events)

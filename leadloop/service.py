@@ -37,6 +37,7 @@ class Service:
         database: Its schema.
         migrations: Its folder of migrations.
         api: Its documented routes and probes.
+        repeatable: Those that change nothing the second time, see `Inbox`.
         door: What answers requests in front of `api`, where a hot path bypasses it.
         paths: Prefixes of the routes that are its own, for the embedded mode.
         handlers: What it does with events, by type.
@@ -53,6 +54,7 @@ class Service:
     paths: Sequence[str]
     handlers: Handlers
     patient: Collection[type[Message]] = ()
+    repeatable: Collection[type[Message]] = ()
     door: ASGIApp | None = None
     loops: Sequence[Loop] = ()
     tasks: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
@@ -61,7 +63,9 @@ class Service:
 
     def __post_init__(self) -> None:
         """Give the service its inbox, and the door to what could not be handled."""
-        self.inbox = Inbox(self.database, self.handlers, service=self.name)
+        self.inbox = Inbox(
+            self.database, self.handlers, service=self.name, repeatable=self.repeatable
+        )
         self.api.include_router(parked_router(self.name, self.inbox))
 
     @property

@@ -10,7 +10,7 @@ from leadloop.service import Service
 from leadloop.settings import room_folder
 from leadloop.web import Doors, create_app
 from services.feedback import agreement_api, api
-from services.feedback.handlers import HANDLERS
+from services.feedback.handlers import HANDLERS, REPEATABLE
 from services.feedback.settings import Settings
 
 NAME = "feedback"
@@ -42,6 +42,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
         paths=PATHS,
         handlers=HANDLERS,
         patient=HANDLERS,
+        repeatable=REPEATABLE,
         loops=(deliveries,),
         closers=(deliveries.close, poster.close),
     )

@@ -75,3 +75,6 @@ HANDLERS: Mapping[type[Message], Handler] = {
     handoff.HandoffConverted: remember,
     handoff.HandoffWithdrawn: remember,
 }
+
+# Told again, an event finds its entry on the timeline, and facts that add nothing.
+REPEATABLE = frozenset(kind for kind, handle in HANDLERS.items() if handle is remember)

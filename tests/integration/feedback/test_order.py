@@ -11,7 +11,7 @@ from leadloop.events import timestamp
 from leadloop.inbox import in_waves
 from leadloop.v1 import handoff_pb2 as handoff
 from leadloop.v1 import lead_pb2 as lead
-from services.feedback.handlers import HANDLERS
+from services.feedback.handlers import HANDLERS, REPEATABLE
 from tests.conftest import MONDAY_MORNING
 from tests.unit.feedback.builders import (
     ADA,
@@ -134,6 +134,16 @@ async def test_any_interleaving_in_any_batches_ends_in_the_same_read_models(sign
         found = await handled(signed, cut(mixed, random))
 
         assert found == in_order, f"seed {seed}"
+
+
+async def test_events_that_are_not_marked_change_nothing_the_second_time(signed):
+    events = [event for topic in the_topics() for event in topic]
+    once = await handled(signed, [[event] for event in events])
+    again = [event for event in events if type(event.event) in REPEATABLE]
+    assert 0 < len(again) < len(events)
+
+    for seed in range(5):
+        assert await handled(signed, cut(again, Random(seed))) == once
 
 
 async def test_what_is_known_is_right(signed):

@@ -119,3 +119,11 @@ async def test_a_failed_unit_of_work_leaves_nothing_and_gives_its_connection_bac
 
     async with database.transaction() as work:
         assert await counts(work) == (0, 0)
+
+
+async def test_a_read_may_leave_what_was_put_off_where_it_is(database):
+    async with database.transaction() as work:
+        await work.connection.write(TWO, {"id": 7, "said": "c"})
+
+        assert (await work.connection.execute(COUNT, flushes=False)).one() == (0, 0)
+        assert await counts(work) == (0, 1)

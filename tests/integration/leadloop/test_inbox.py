@@ -66,6 +66,31 @@ async def test_an_event_delivered_twice_is_handled_once(inbox, database, record)
     assert await seen(database) == ["a"]
 
 
+async def test_an_event_that_may_be_repeated_is_handled_once_a_batch_and_not_marked(
+    database, record
+):
+    inbox = Inbox(database, {LeadErased: write_down}, service="kit", repeatable=[LeadErased])
+    event = record("a")
+
+    await inbox.handle([event, event])
+    await inbox.handle([event, record("b")])
+
+    assert await seen(database) == ["a", "a", "b"]
+    async with database.transaction() as work:
+        assert await work.connection.scalar(text("SELECT count(*) FROM inbox")) == 0
+
+
+async def test_a_parked_event_that_may_be_repeated_is_parked_once(database, record):
+    inbox = Inbox(database, {LeadErased: write_down}, service="kit", repeatable=[LeadErased])
+    event = record(POISON)
+
+    await inbox.handle([event, record("a")])
+    await inbox.handle([event, record("b")])
+
+    assert [key for key, _ in await parked(database)] == [POISON]
+    assert await seen(database) == ["a", "b"]
+
+
 async def test_racing_consumers_handle_an_event_once(inbox, database, record):
     event = record("a")
 
