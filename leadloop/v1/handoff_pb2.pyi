@@ -217,7 +217,7 @@ class Candidate(_message.Message):
     person_id: _builtins.str
     name: _builtins.str
     passed_over_because: _builtins.str
-    """Empty for the one who was chosen. At most 50 people are listed."""
+    """Empty for the one who was chosen."""
     def __init__(
         self,
         *,
@@ -253,12 +253,15 @@ class HandoffRouted(_message.Message):
     LEAD_FIELD_NUMBER: _builtins.int
     TOUCH_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    BEHIND_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     handoff_id: _builtins.str
     cycle: _builtins.int
     sequence: _builtins.int
     agreement_version: _builtins.int
     tier: _builtins.str
+    behind: _builtins.int
+    """How many more could have had it, but got a lead more recently."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -266,7 +269,9 @@ class HandoffRouted(_message.Message):
         """Absent while nobody is available; the handoff then waits in the queue."""
 
     @_builtins.property
-    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
+        """Who was chosen, and who was passed over for a reason: at most 50 people."""
+
     @_builtins.property
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Clock]: ...
     @_builtins.property
@@ -296,10 +301,11 @@ class HandoffRouted(_message.Message):
         lead: _lead_pb2.Lead | None = ...,
         touch: _lead_pb2.Touch | None = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
+        behind: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "occurred_at", b"occurred_at", "owner", b"owner", "received_at", b"received_at", "score", b"score", "touch", b"touch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "candidates", b"candidates", "clocks", b"clocks", "cycle", b"cycle", "handoff_id", b"handoff_id", "lead", b"lead", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "owner", b"owner", "received_at", b"received_at", "score", b"score", "sequence", b"sequence", "tier", b"tier", "touch", b"touch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "behind", b"behind", "candidates", b"candidates", "clocks", b"clocks", "cycle", b"cycle", "handoff_id", b"handoff_id", "lead", b"lead", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "owner", b"owner", "received_at", b"received_at", "score", b"score", "sequence", b"sequence", "tier", b"tier", "touch", b"touch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -609,6 +615,7 @@ class HandoffReassigned(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     CLOCKS_FIELD_NUMBER: _builtins.int
+    BEHIND_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     handoff_id: _builtins.str
     cycle: _builtins.int
@@ -616,12 +623,16 @@ class HandoffReassigned(_message.Message):
     agreement_version: _builtins.int
     reason: _builtins.str
     """For people to read."""
+    behind: _builtins.int
+    """How many more could have had it, but got a lead more recently."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def to(self) -> Global___Person: ...
     @_builtins.property
-    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
+        """Who was chosen, and who was passed over for a reason: at most 50 people."""
+
     @_builtins.property
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Clock]: ...
     def __init__(
@@ -637,10 +648,11 @@ class HandoffReassigned(_message.Message):
         reason: _builtins.str = ...,
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
         clocks: _abc.Iterable[Global___Clock] | None = ...,
+        behind: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "occurred_at", b"occurred_at", "to", b"to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "candidates", b"candidates", "clocks", b"clocks", "cycle", b"cycle", "from", b"from", "handoff_id", b"handoff_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "sequence", b"sequence", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "behind", b"behind", "candidates", b"candidates", "clocks", b"clocks", "cycle", b"cycle", "from", b"from", "handoff_id", b"handoff_id", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "reason", b"reason", "sequence", b"sequence", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -154,14 +154,14 @@ def _routed(event: handoff.HandoffRouted, scene: Scene) -> list[str]:
         sentence = f"Goes to {event.owner.name} as {event.tier}{_version(event)}"
     else:
         sentence = f"Waits in the queue: nobody is available{_version(event)}"
-    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, scene.zone)]
+    return [sentence, *_passed_over(event), *_clocks(event.clocks, scene.zone)]
 
 
 def _reassigned(event: handoff.HandoffReassigned, scene: Scene) -> list[str]:
     # `from` is a word of Python.
     left = getattr(event, "from").name or "the queue"
     sentence = f"Goes from {left} to {event.to.name}: {event.reason}"
-    return [sentence, *_passed_over(event.candidates), *_clocks(event.clocks, scene.zone)]
+    return [sentence, *_passed_over(event), *_clocks(event.clocks, scene.zone)]
 
 
 def _accepted(event: handoff.HandoffAccepted, scene: Scene) -> list[str]:
@@ -271,12 +271,15 @@ def _parts(score: qualification.Score) -> list[str]:
     return parts + [f"kept back by {gate.gate}: {gate.reason}" for gate in score.closed_gates]
 
 
-def _passed_over(candidates: Iterable[handoff.Candidate]) -> list[str]:
-    return [
+def _passed_over(event: handoff.HandoffRouted | handoff.HandoffReassigned) -> list[str]:
+    told = [
         f"not {candidate.name}: {candidate.passed_over_because}"
-        for candidate in candidates
+        for candidate in event.candidates
         if candidate.passed_over_because
     ]
+    if event.behind:
+        told.append(f"{event.behind} more in line, who got a lead more recently")
+    return told
 
 
 def _clocks(clocks: Iterable[handoff.Clock], zone: tzinfo) -> list[str]:

@@ -42,7 +42,11 @@ class Desk:
     ) -> Route:
         """Choose a person; without terms nobody is, and the reason names the version."""
         if terms is None:
-            return Route(None, (), f"version {version} of the agreement is not known here yet")
+            return Route(
+                None,
+                (),
+                waits_because=f"version {version} of the agreement is not known here yet",
+            )
         return self.rotation.route(excluded=excluded, avoided=avoided)
 
     def settle(self, change: Change, terms: Terms, now: datetime) -> Change:

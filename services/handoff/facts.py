@@ -31,6 +31,7 @@ class Routed:
 
     owner: Person | None
     candidates: tuple[Candidate, ...]
+    behind: int
     clocks: tuple[Clock, ...]
 
 
@@ -95,6 +96,7 @@ class Reassigned:
     owner: Person | None
     reason: str
     candidates: tuple[Candidate, ...]
+    behind: int
     clocks: tuple[Clock, ...]
 
 

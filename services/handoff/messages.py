@@ -82,6 +82,7 @@ class Messages:
             occurred_at=self._at,
             owner=_person(fact.owner),
             candidates=self._candidates_of(fact.candidates),
+            behind=fact.behind,
             clocks=self._clocks_of(fact.clocks),
             tier=handoff.tier,
             score=qualified.score,
@@ -137,6 +138,7 @@ class Messages:
             to=_person(fact.owner),
             reason=fact.reason,
             candidates=self._candidates_of(fact.candidates),
+            behind=fact.behind,
             clocks=self._clocks_of(fact.clocks),
         )
         if fact.previous:

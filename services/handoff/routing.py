@@ -45,10 +45,18 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A decision: the person chosen (None: the lead waits, and why) and everyone thought of."""
+    """A decision.
+
+    Attributes:
+        chosen: Who gets the lead; None when it waits.
+        candidates: Who was chosen, and who was passed over for a reason.
+        behind: How many more could have had it, but got a lead more recently.
+        waits_because: Why nobody gets it.
+    """
 
     chosen: Person | None
     candidates: tuple[Candidate, ...]
+    behind: int = 0
     waits_because: str = ""
 
 
@@ -76,9 +84,7 @@ class Rotation:
         self._line = [one.person for one in ranked if one.available and not one.is_absent(now)]
         self._seq = ranked[-1].last_assigned_seq if ranked else 0
         self._turns: dict[str, Turn] = {}
-        self._known: dict[
-            tuple[str, frozenset[str], frozenset[str]], tuple[Candidate, ...]
-        ] = {}
+        self._known: dict[tuple[str, frozenset[str], frozenset[str]], Route] = {}
 
     def route(
         self, *, excluded: frozenset[str] = _NOBODY, avoided: frozenset[str] = _NOBODY
@@ -90,11 +96,10 @@ class Rotation:
             avoided: Person ids that get it only when there is nobody else.
         """
         chosen = self._first_but(excluded | avoided) or self._first_but(excluded)
-        candidates = self._explain(chosen, excluded, avoided)
-        if chosen is None:
-            return Route(None, candidates, self._why_nobody())
-        self._move_back(chosen)
-        return Route(chosen, candidates)
+        route = self._explain(chosen, excluded, avoided)
+        if chosen is not None:
+            self._move_back(chosen)
+        return route
 
     @property
     def is_anyone_there(self) -> bool:
@@ -129,7 +134,7 @@ class Rotation:
 
     def _explain(
         self, chosen: Person | None, excluded: frozenset[str], avoided: frozenset[str]
-    ) -> tuple[Candidate, ...]:
+    ) -> Route:
         # The reasons do not depend on the turn, so a batch explains each choice once.
         key = (chosen.id if chosen else "", excluded, avoided)
         known = self._known.get(key)
@@ -140,10 +145,17 @@ class Rotation:
                 if one.person != chosen
             ]
             first = [Candidate(chosen, "")] if chosen else []
-            known = self._known[key] = tuple((first + others)[:CANDIDATES_MAX])
+            passed_over = [one for one in others if one.passed_over_because]
+            known = self._known[key] = Route(
+                chosen,
+                tuple((first + passed_over)[:CANDIDATES_MAX]),
+                len(others) - len(passed_over),
+                "" if chosen else self._why_nobody(),
+            )
         return known
 
     def _why_not(self, one: Seller, excluded: frozenset[str], avoided: frozenset[str]) -> str:
+        """Return why someone could not have it; empty for who only got a lead more recently."""
         if not one.available:
             return "is not available"
         if one.away_until is not None and one.is_absent(self._now):
@@ -152,7 +164,7 @@ class Rotation:
             return "had this handoff before"
         if one.person.id in avoided:
             return "refused this lead before"
-        return "got a lead more recently"
+        return ""
 
     def _why_nobody(self) -> str:
         if not self._sellers:

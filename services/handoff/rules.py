@@ -68,7 +68,7 @@ def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) ->
     """
     if route.chosen is None or terms is None:
         waiting = replace(handoff, reason=route.waits_because, sequence=1)
-        return Change(waiting, (facts.Routed(None, route.candidates, ()),))
+        return Change(waiting, (facts.Routed(None, route.candidates, route.behind, ()),))
     # Written out, not built from the steps below: every lead comes through here.
     running = clocks.start(terms.levels.get(handoff.tier), now, terms.calendar)
     owned = replace(
@@ -80,7 +80,7 @@ def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) ->
         agreement_version=terms.version,
         clocks=running,
     )
-    return Change(owned, (facts.Routed(route.chosen, route.candidates, running),))
+    return Change(owned, (facts.Routed(route.chosen, route.candidates, route.behind, running),))
 
 
 def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: str) -> Change:
@@ -91,7 +91,7 @@ def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: s
     if route.chosen:
         owned = _owned(handoff, route.chosen, terms, now)
         moved = facts.Reassigned(
-            handoff.owner, owned.owner, because, route.candidates, owned.clocks
+            handoff.owner, owned.owner, because, route.candidates, route.behind, owned.clocks
         )
         return changed(owned, moved)
     if handoff.owner is None:
@@ -100,7 +100,7 @@ def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: s
         _without_owner(handoff), state=State.QUEUED, since=now, reason=route.waits_because
     )
     why = f"{because}; {route.waits_because}"
-    return changed(queued, facts.Reassigned(handoff.owner, None, why, route.candidates, ()))
+    return changed(queued, facts.Reassigned(handoff.owner, None, why, route.candidates, 0, ()))
 
 
 def move(change: Change, route: Route, terms: Terms, now: datetime) -> Change:

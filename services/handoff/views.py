@@ -77,7 +77,7 @@ class ClockOut(BaseModel):
 
 
 class CandidateOut(BaseModel):
-    """Someone thought of for it; an empty reason marks who was chosen."""
+    """Who was chosen (an empty reason) or passed over."""
 
     person_id: str
     name: str
@@ -101,6 +101,7 @@ class HandoffWhole(HandoffOut):
     score: dict[str, Any]
     clocks: list[ClockOut]
     candidates: list[CandidateOut] = Field(description="Of the newest choice of an owner.")
+    behind: int = Field(description="How many more could have had it, but came later in turn.")
     history: list[EventOut]
 
 
@@ -157,6 +158,7 @@ def whole_of(held: Held, story: Sequence[Told], now: datetime) -> HandoffWhole:
         score=first.get("score", {}),
         clocks=[_clock(one, held, now) for one in held.handoff.clocks],
         candidates=_candidates(history),
+        behind=_newest_choice(history).get("behind", 0),
         history=history,
     )
 
@@ -221,9 +223,13 @@ def _event(told: Told) -> EventOut:
     )
 
 
+def _newest_choice(history: Sequence[EventOut]) -> dict[str, Any]:
+    """Return the event that told the newest choice of an owner."""
+    return next((one.data for one in reversed(history) if one.type in _OWNED), {})
+
+
 def _candidates(history: Sequence[EventOut]) -> list[CandidateOut]:
-    newest = next((one for one in reversed(history) if one.type in _OWNED), None)
-    told = newest.data.get("candidates", []) if newest else []
+    told = _newest_choice(history).get("candidates", [])
     return [CandidateOut(**{"passed_over_because": "", **one}) for one in told]
 
 

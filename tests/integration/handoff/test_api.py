@@ -33,10 +33,8 @@ async def test_a_handoff_shows_everything_about_it(floor):
     assert (accept["kind"], accept["state"], accept["used_seconds"]) == ("accept", "met", 120)
     assert (attempt["kind"], attempt["state"]) == ("first_attempt", "running")
     assert found["due_at"] == attempt["due_at"]
-    assert [one["passed_over_because"] for one in found["candidates"]] == [
-        "",
-        "got a lead more recently",
-    ]
+    assert [one["passed_over_because"] for one in found["candidates"]] == [""]
+    assert found["behind"] == 1
     assert [one["type"] for one in found["history"]] == [
         "HandoffRouted",
         "HandoffAccepted",

@@ -27,9 +27,9 @@ async def test_a_qualified_lead_gets_an_owner_with_clocks_and_an_explanation(flo
     routed = only(handoff_pb2.HandoffRouted, await floor.published())
     assert routed.owner.person_id == "ann"
     assert [(one.person_id, one.passed_over_because) for one in routed.candidates] == [
-        ("ann", ""),
-        ("ben", "got a lead more recently"),
+        ("ann", "")
     ]
+    assert routed.behind == 1
     accept, attempt = routed.clocks
     assert accept.kind == handoff_pb2.CLOCK_KIND_ACCEPT
     assert moment(accept.warns_at) == MONDAY_MORNING + 7.5 * MINUTE

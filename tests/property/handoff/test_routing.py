@@ -34,7 +34,9 @@ def test_nobody_absent_or_excluded_is_chosen_and_everyone_is_explained(people, r
     for excluded, avoided in requests:
         route = rotation.route(excluded=excluded, avoided=avoided)
 
-        assert {one.person.id for one in route.candidates} == {one.person.id for one in people}
+        named = {one.person.id for one in route.candidates}
+        assert len(named) + route.behind == len(people)
+        assert {one.person.id for one in people} - present <= named
         chosen = [one.person for one in route.candidates if not one.passed_over_because]
         if route.chosen is None:
             assert not present - excluded

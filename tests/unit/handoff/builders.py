@@ -61,7 +61,7 @@ def a_seller(
 
 def a_route(chosen: Person | None = ANN) -> Route:
     if chosen is None:
-        return Route(None, (), "nobody is available")
+        return Route(None, (), waits_because="nobody is available")
     return Route(chosen, (Candidate(chosen, ""),))
 
 

@@ -31,7 +31,7 @@ LATER: list[Fact] = [
     facts.Warned(CLOCK, ANN),
     facts.Breached(CLOCK, ANN),
     facts.Met(CLOCK, ANN, 120, is_late=True),
-    facts.Reassigned(ANN, BEN, "late", a_route(BEN).candidates, (CLOCK,)),
+    facts.Reassigned(ANN, BEN, "late", a_route(BEN).candidates, 2, (CLOCK,)),
     facts.Escalated(ANN, "late"),
     facts.Recycled("ann", "no_budget", "note", MONDAY_TEN + HOUR),
     facts.Converted("ann", "D-1"),
@@ -59,7 +59,7 @@ def test_every_fact_has_an_event_and_every_event_a_fact():
 
 def test_the_first_event_carries_the_lead_with_its_owner_and_clocks():
     handoff = begun()
-    fact = facts.Routed(ANN, a_route().candidates, handoff.clocks)
+    fact = facts.Routed(ANN, a_route().candidates, 2, handoff.clocks)
 
     event = Messages(MONDAY_TEN).routed(handoff, fact, qualified())
 
@@ -70,7 +70,7 @@ def test_the_first_event_carries_the_lead_with_its_owner_and_clocks():
 
 def test_a_waiting_handoff_names_nobody():
     event = Messages(MONDAY_TEN).routed(
-        replace(a_new_handoff(), sequence=1), facts.Routed(None, (), ()), qualified()
+        replace(a_new_handoff(), sequence=1), facts.Routed(None, (), 0, ()), qualified()
     )
 
     assert not event.HasField("owner")

@@ -14,7 +14,8 @@ def test_who_waited_longest_is_chosen():
     route = rotation.route()
 
     assert route.chosen == BEN
-    assert reasons(route) == {"ben": "", "ann": "got a lead more recently"}
+    assert reasons(route) == {"ben": ""}
+    assert route.behind == 1
 
 
 def test_newcomers_are_served_by_id_and_then_wait_like_everyone():
@@ -101,9 +102,12 @@ def test_turns_are_counted_once_per_person_for_saving():
 
 
 def test_an_explanation_is_bounded_and_names_the_chosen_one_first():
-    crowd = [a_seller(Person(f"p{n:03}", f"P {n}"), seq=n) for n in range(200)]
+    crowd = [
+        a_seller(Person(f"p{n:03}", f"P {n}"), seq=n, available=n > 100) for n in range(200)
+    ]
 
     route = Rotation(crowd, MONDAY_TEN).route()
 
     assert len(route.candidates) == CANDIDATES_MAX
     assert route.candidates[0].person == route.chosen
+    assert route.behind == 98

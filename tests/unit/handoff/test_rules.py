@@ -114,7 +114,7 @@ def test_a_handoff_waits_with_a_reason_and_no_clock_when_nobody_is_there():
     assert change.handoff.state is State.QUEUED
     assert change.handoff.reason == "nobody is available"
     assert change.handoff.next_at is None
-    assert change.facts == (Routed(None, (), ()),)
+    assert change.facts == (Routed(None, (), 0, ()),)
 
 
 def test_a_handoff_without_known_terms_waits():
