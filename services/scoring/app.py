@@ -8,7 +8,7 @@ from leadloop.settings import room_folder
 from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.scoring.api import router
-from services.scoring.handlers import HANDLERS, lock_subjects, on_cool_downs_ended
+from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_cool_downs_ended
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
 
@@ -34,5 +34,6 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         api=api,
         paths=PATHS,
         handlers=HANDLERS,
+        patient=PATIENT,
         loops=(timers, RescoreLoop(database)),
     )

@@ -216,3 +216,6 @@ HANDLERS: dict[type[Message], Handler] = {
     DealLost: on_deals_lost,
     AgreementSigned: on_agreements_signed,
 }
+
+# Only what leads do must be judged at once.
+PATIENT: tuple[type[Message], ...] = (LeadReturned, DealWon, DealLost, AgreementSigned)
