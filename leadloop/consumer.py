@@ -24,7 +24,7 @@ from leadloop.errors import Retry
 from leadloop.events import topics as contract_topics
 from leadloop.loop import let_gather, sleep_until_woken
 from leadloop.records import Record
-from leadloop.transport import PROMPT, Handle
+from leadloop.transport import PATIENTLY, PROMPT, Handle
 
 log = structlog.get_logger()
 
@@ -221,7 +221,8 @@ async def _commit(
         newest = consumer.highwater(partition) if partition in consumer.assignment() else None
         if newest is not None:
             lag = newest - batch[-1].offset - 1
-            metrics.CONSUMER_LAG.labels(group, partition.topic).set(lag)
+            service = group.removesuffix(PATIENTLY)
+            metrics.CONSUMER_LAG.labels(service, partition.topic).set(lag)
 
 
 def partition_of(key: bytes, everyone: Sequence[int], available: Sequence[int]) -> int:

@@ -19,7 +19,7 @@ from leadloop.inbox import Handlers, Inbox
 from leadloop.loop import Loop, forever
 from leadloop.parked import parked_router
 from leadloop.relay import Relay
-from leadloop.transport import PATIENT, Transport
+from leadloop.transport import PATIENT, PATIENTLY, Transport
 from leadloop.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class Service:
         if prompt:
             transport.subscribe(self.name, sorted(prompt), handle)
         if patient := sorted(set(self.topics()) - prompt):
-            transport.subscribe(f"{self.name}-patient", patient, handle, hold=PATIENT)
+            transport.subscribe(f"{self.name}{PATIENTLY}", patient, handle, hold=PATIENT)
 
     def all_loops(self, transport: Transport) -> list[Loop]:
         """Return the relay, the upkeep and the service's own loops."""

@@ -19,6 +19,8 @@ NOTHING_TO_READ_EVERY = timedelta(seconds=5)
 # a transaction here and requests at the broker.
 PROMPT = timedelta(milliseconds=20)
 PATIENT = timedelta(milliseconds=500)
+# What the name of a service's patient group ends in.
+PATIENTLY = "-patiently"
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
 
