@@ -38,7 +38,7 @@ GATHER_SECONDS = 0.02
 GATHER_IDLE_SECONDS = 0.1
 CLOSE_WITHIN_SECONDS = 5.0
 # Deliveries under way and handed over for one endpoint, as a multiple of what may be under way.
-DIRECT_FACTOR = 2
+DIRECT_FACTOR = 8
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
