@@ -155,6 +155,5 @@ HANDLERS: dict[type[Message], Handler] = {
     LeadErased: on_leads_erased,
 }
 
-# Nobody waits for these. Merges and erasures come on the busiest topic, most of which is not
-# for handoff; one under an agreement that is not known yet waits for it anyway.
-PATIENT: tuple[type[Message], ...] = (AgreementSigned, LeadsMerged, LeadErased)
+# They come on the busiest topic, most of which is nothing to handoff.
+PATIENT: tuple[type[Message], ...] = (LeadsMerged, LeadErased)

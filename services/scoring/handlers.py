@@ -217,5 +217,5 @@ HANDLERS: dict[type[Message], Handler] = {
     AgreementSigned: on_agreements_signed,
 }
 
-# Only what leads do must be judged at once.
-PATIENT: tuple[type[Message], ...] = (LeadReturned, DealWon, DealLost, AgreementSigned)
+# What came of a lead; what it does, and by which agreement, is to be judged at once.
+PATIENT: tuple[type[Message], ...] = (LeadReturned, DealWon, DealLost)
