@@ -136,7 +136,7 @@ class NaiveReader:
 
     name = "naive"
     idle = Relay.idle
-    gathers = Relay.gathers
+    gathers = 1
 
     def __init__(self, database: Database) -> None:
         """Begin below the first id."""

@@ -100,7 +100,7 @@ class DeliveryLoop:
 
     name = DELIVERIES
     idle = timedelta(seconds=1)
-    gathers = False
+    gathers = 0
 
     def __init__(
         self,

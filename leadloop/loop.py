@@ -23,12 +23,13 @@ class Loop(Protocol):
     Attributes:
         name: Unique in the service; a commit wakes the loop by this name.
         idle: How long it may sleep when nothing is planned and nobody wakes it.
-        gathers: Whether to let work gather after a pass: see `let_gather`.
+        gathers: How long to let work gather after a pass, as a multiple of what the pass took;
+            see `let_gather`.
     """
 
     name: str
     idle: timedelta
-    gathers: bool
+    gathers: int
 
     async def run_once(self, now: datetime) -> int:
         """Do one bounded pass; return how many things were done, 0 when there is nothing."""
@@ -64,17 +65,17 @@ async def forever(loop: Loop, *, service: str, database: Database) -> None:
         if wait is not None:
             await sleep_until_woken(wake, wait)
         else:
-            await let_gather(perf_counter() - started if loop.gathers else 0)
+            await let_gather(loop.gathers * (perf_counter() - started))
 
 
-async def let_gather(took_seconds: float, *, is_full: bool = False) -> None:
-    """Wait as long as the last batch took, within bounds, unless it was full.
+async def let_gather(seconds: float, *, is_full: bool = False) -> None:
+    """Wait so long after a batch, within bounds, unless it was full.
 
-    A batch costs the same statements and requests for one event as for a hundred. So half of
-    the time at most goes into small batches; the busier the machine, the larger they become.
+    A batch costs the same statements and requests for one event as for a hundred. Who waits as
+    long as the batch took gives half of the time at most to small batches; the busier the
+    machine, the larger they become.
     """
-    seconds = min(took_seconds, GATHER_SECONDS_MAX)
-    await asyncio.sleep(0 if is_full else seconds)
+    await asyncio.sleep(0 if is_full else min(seconds, GATHER_SECONDS_MAX))
 
 
 async def sleep_until_woken(wake: asyncio.Event, longest: timedelta) -> None:

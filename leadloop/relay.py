@@ -22,6 +22,7 @@ from leadloop.transport import Transport
 
 BATCH_MAX = 1_000
 LOOK_EVERY = timedelta(milliseconds=200)
+PATIENT_GATHERS = 10
 
 # Session lock: it ends with the connection, so a relay that lost its database lost its turn.
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:space, :service)")
@@ -87,7 +88,6 @@ class Relay:
 
     name = RELAY
     idle = timedelta(milliseconds=100)
-    gathers = True
 
     def __init__(
         self,
@@ -95,9 +95,19 @@ class Relay:
         transport: Transport,
         *,
         service: str,
+        is_patient: bool = False,
         batch_max: int = BATCH_MAX,
     ) -> None:
-        """Hand on what `database` promised, through `transport`."""
+        """Hand on what `database` promised, through `transport`.
+
+        Args:
+            database: The service's schema.
+            transport: Where to.
+            service: Its name, a label of the metrics and the source of its events.
+            is_patient: Let more gather: nobody waits for what this service promises.
+            batch_max: Events handed on at once.
+        """
+        self.gathers = PATIENT_GATHERS if is_patient else 1
         self._database = database
         self._transport = transport
         self._service = service

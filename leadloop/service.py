@@ -37,6 +37,7 @@ class Service:
         database: Its schema.
         migrations: Its folder of migrations.
         api: Its documented routes and probes.
+        is_relay_patient: Nobody waits for what it promises.
         repeatable: Those that change nothing the second time, see `Inbox`.
         door: What answers requests in front of `api`, where a hot path bypasses it.
         paths: Prefixes of the routes that are its own, for the embedded mode.
@@ -55,6 +56,7 @@ class Service:
     handlers: Handlers
     patient: Collection[type[Message]] = ()
     repeatable: Collection[type[Message]] = ()
+    is_relay_patient: bool = False
     door: ASGIApp | None = None
     loops: Sequence[Loop] = ()
     tasks: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
@@ -88,7 +90,9 @@ class Service:
 
     def all_loops(self, transport: Transport) -> list[Loop]:
         """Return the relay, the upkeep and the service's own loops."""
-        relay = Relay(self.database, transport, service=self.name)
+        relay = Relay(
+            self.database, transport, service=self.name, is_patient=self.is_relay_patient
+        )
         return [relay, Upkeep(self.database), *self.loops]
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import text
 
 from leadloop import metrics
+from leadloop.connection import Rows
 from leadloop.database import Database, Work, is_unreachable
 from leadloop.errors import Retry
 
@@ -106,7 +107,7 @@ class TimerLoop:
 
     name = TIMERS
     idle = timedelta(seconds=1)
-    gathers = False
+    gathers = 0
 
     def __init__(self, database: Database, *, lock: Lock, fire: Fire, service: str) -> None:
         """Fire with `fire(work, timers)` after `lock(work, subjects)`, in one transaction."""
@@ -129,8 +130,8 @@ class TimerLoop:
 
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next timer is due."""
-        async with self._database.transaction() as work:
-            due: datetime | None = await work.connection.scalar(_NEXT, {"low": self._low})
+        async with self._database.single() as connection:
+            due: datetime | None = await connection.scalar(_NEXT, {"low": self._low})
         return due
 
     def _set_low(self, now: datetime) -> None:
@@ -141,17 +142,17 @@ class TimerLoop:
             self._low = now - LOW_WATER_BEHIND
 
     async def _pass(self, now: datetime, limit: int) -> int:
-        """Fire up to `limit` timers in one transaction."""
-        async with self._database.transaction() as work:
-            return await self._fire_due(work, now, limit)
+        """Find up to `limit` timers; fire them in one transaction."""
+        async with self._database.single() as connection:
+            values = {"now": now, "low": self._low, "limit": limit}
+            rows = await connection.execute(_DUE, values)
+        if rows:
+            async with self._database.transaction() as work:
+                await self._fire_due(work, rows, now)
+        return len(rows)
 
-    async def _fire_due(self, work: Work, now: datetime, limit: int) -> int:
-        """Find, lock, claim and fire."""
-        rows = await work.connection.execute(
-            _DUE, {"now": now, "low": self._low, "limit": limit}
-        )
-        if not rows:
-            return 0
+    async def _fire_due(self, work: Work, rows: Rows, now: datetime) -> None:
+        """Lock, claim and fire."""
         await self._lock(work, sorted({subject for _, subject in rows}))
         claimed = await work.connection.execute(
             _CLAIM, {"ids": [row.id for row in rows], "now": now}
@@ -159,7 +160,6 @@ class TimerLoop:
         timers = sorted((Timer(*row) for row in claimed), key=_order)
         if timers:
             await self._fire(work, timers)
-        return len(rows)
 
     async def _fire_alone(self, now: datetime) -> int:
         """Fire the oldest timer by itself; one that fails is put off, so that others go on."""

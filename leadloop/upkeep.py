@@ -39,7 +39,7 @@ class Upkeep:
 
     name = UPKEEP
     idle = timedelta(minutes=1)
-    gathers = False
+    gathers = 0
 
     def __init__(self, database: Database) -> None:
         """Tidy the tables that `database` has."""

@@ -42,6 +42,8 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
         paths=PATHS,
         handlers=HANDLERS,
         patient=PATIENT,
+        # The CRM is told by deliveries; what is published goes to reports.
+        is_relay_patient=True,
         loops=(timers, deliveries, QueueWatch(database)),
         closers=(deliveries.close, poster.close),
     )

@@ -43,7 +43,7 @@ class QueueWatch:
 
     name = "queue-watch"
     idle = timedelta(seconds=15)
-    gathers = False
+    gathers = 0
 
     def __init__(self, database: Database) -> None:
         """Watch the queues in `database`."""

@@ -21,7 +21,7 @@ class RescoreLoop:
 
     name = handlers.RESCORE
     idle = timedelta(seconds=30)
-    gathers = False
+    gathers = 0
 
     def __init__(self, database: Database) -> None:
         """Work on `database`."""
