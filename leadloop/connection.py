@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import asyncpg
+import orjson
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from leadloop.errors import Retry
 
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _PARAMETER = re.compile(r"\$(\d+)")
 STATEMENTS_MAX = 1_000
 
@@ -152,10 +153,15 @@ class Connection:
             raise Raced(f"expected to write {expected} rows, wrote {list(found[0])}")
 
 
+def from_json(value: str | None) -> Any:  # noqa: ANN401 (as said above)
+    """Return what a JSON column holds, which the driver hands over as text."""
+    return None if value is None else orjson.loads(value)
+
+
 @lru_cache(maxsize=STATEMENTS_MAX)
 def compiled(statement: ClauseElement) -> Compiled:
     """Return a statement as the driver takes it."""
-    found: Any = statement.compile(dialect=_DIALECT)
+    found: Any = statement.compile(dialect=DIALECT)
     return Compiled(found.string, tuple(found.positiontup or ()))
 
 

@@ -10,10 +10,9 @@ from typing import Any, Protocol
 import asyncpg
 from asyncpg.exceptions import InternalClientError, InvalidCachedStatementError
 from sqlalchemy import make_url
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from leadloop.clock import Clock
-from leadloop.connection import Connection, Row
+from leadloop.connection import DIALECT, Connection, Row
 from leadloop.ids import Ids
 
 POOL_SIZE_MAX = 16
@@ -168,7 +167,7 @@ class Database:
 # (Any: what asyncpg.connect and asyncpg.create_pool take alike.)
 def arguments_of(url: str, schema: str) -> dict[str, Any]:
     """Return how to connect: sessions live in `schema`, in UTC, with bounded waits."""
-    _, where = PGDialect_asyncpg().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    _, where = DIALECT.create_connect_args(make_url(url))  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
     settings = {
         "search_path": schema,
         "timezone": "UTC",

@@ -123,7 +123,7 @@ class Queued:
 
     id: str
     endpoint_id: str
-    event: Envelope[Message]
+    envelope: Envelope[Message]
     received_at: datetime | None
     lease_until: datetime | None
 
@@ -135,18 +135,18 @@ class Queued:
         """
         if self.lease_until is None:
             raise ValueError(f"expected delivery {self.id} to have a lease, found none")
-        event = self.event
+        envelope = self.envelope
         return Delivery(
             id=self.id,
             endpoint_id=self.endpoint_id,
-            event_id=event.id,
-            event_type=event.type,
-            lead_id=event.key,
-            traceparent=event.traceparent,
-            event=event.event,
-            event_time=event.time,
+            event_id=envelope.id,
+            event_type=envelope.type,
+            lead_id=envelope.key,
+            traceparent=envelope.traceparent,
+            event=envelope.event,
+            event_time=envelope.time,
             attempt=1,
-            due_at=event.time,
+            due_at=envelope.time,
             lease_until=self.lease_until,
             received_at=self.received_at,
         )
@@ -182,11 +182,11 @@ async def insert(connection: Connection, queued: Sequence[Queued], now: datetime
         "now": now,
         "ids": [one.id for one in queued],
         "endpoint_ids": [one.endpoint_id for one in queued],
-        "event_ids": [one.event.id for one in queued],
-        "types": [one.event.type for one in queued],
-        "lead_ids": [one.event.key for one in queued],
-        "traces": [one.event.traceparent for one in queued],
-        "events": [one.event.value for one in queued],
+        "event_ids": [one.envelope.id for one in queued],
+        "types": [one.envelope.type for one in queued],
+        "lead_ids": [one.envelope.key for one in queued],
+        "traces": [one.envelope.traceparent for one in queued],
+        "events": [one.envelope.value for one in queued],
         "received": [one.received_at for one in queued],
         "leases": [one.lease_until for one in queued],
     }

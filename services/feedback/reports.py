@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-import orjson
 from sqlalchemy import text
 
-from leadloop.connection import Connection, Row
+from leadloop.connection import Connection, Row, from_json
 from leadloop.v1 import handoff_pb2
 from leadloop.v1.agreement_pb2 import CONSEQUENCE_REROUTE, Agreement
 
@@ -228,13 +227,13 @@ async def service_levels(
     agreement = Agreement.FromString(row.contract) if row.contract else Agreement()
     until = min(period.until, now)
     owing = Period(max(period.since, row.agreed_at or until), until)
-    found = {month["month"]: month for month in _json(row.marketing) or []}
+    found = {month["month"]: month for month in from_json(row.marketing) or []}
     months = (
         _month_row(start, found.get(f"{start:%Y-%m}", {}), agreement, owing)
         for start in _months(period.since, until)
     )
     return ServiceLevels(
-        sales=tuple(_clock_row(clocks) for clocks in _json(row.sales) or []),
+        sales=tuple(_clock_row(clocks) for clocks in from_json(row.sales) or []),
         marketing=tuple(month for month in months if month.qualified or month.owed),
     )
 
@@ -273,14 +272,9 @@ def _values(period: Period) -> dict[str, object]:
     return {"since": period.since, "until": period.until}
 
 
-# Any: the driver hands JSON over as text; what is in it is the statement's to know.
-def _json(value: str | None) -> Any:  # noqa: ANN401 (as said)
-    return None if value is None else orjson.loads(value)
-
-
 def _funnel_row(row: Row) -> FunnelRow:
     values = {name: value for name, value in row.items() if name not in ("grp", "values")}
-    return FunnelRow(group=row["grp"], values=_json(row["values"]) or {}, **values)
+    return FunnelRow(group=row["grp"], values=from_json(row["values"]) or {}, **values)
 
 
 def _clock_row(found: Mapping[str, Any]) -> ClockRow:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import orjson
 from sqlalchemy import text
 
-from leadloop.connection import Connection, Row, Rows
+from leadloop.connection import Connection, Row, Rows, from_json
 from services.intake.message import Consent
 
 CAPTURES_OF_A_LEAD_MAX = 200
@@ -132,16 +131,12 @@ async def _page(
 def _lead(row: Row) -> LeadView:
     values = {name: row[name] for name in LeadView.__dataclass_fields__}
     values["consent"] = Consent(row.consent).name.lower()
-    values["attributes"] = orjson.loads(row.attributes)
+    values["attributes"] = from_json(row.attributes)
     return LeadView(**values)
 
 
 def _capture(row: Row) -> CaptureView:
     values = {name: row[name] for name in CaptureView.__dataclass_fields__}
-    values["touch"] = _json(row.touch)
-    values["error"] = _json(row.error)
+    values["touch"] = from_json(row.touch)
+    values["error"] = from_json(row.error)
     return CaptureView(**values)
-
-
-def _json(value: str | None) -> dict[str, str] | None:
-    return None if value is None else orjson.loads(value)

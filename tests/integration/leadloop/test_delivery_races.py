@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from leadloop.attempts import Answer
-from leadloop.delivery import READ_ALL_EVERY, DeliveryLoop, Limits, enqueue
+from leadloop.delivery import DIRECT_FACTOR, READ_ALL_EVERY, DeliveryLoop, Limits, enqueue
 from leadloop.outbox import Promise, promise
 from tests.conftest import until
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
@@ -180,7 +180,7 @@ async def test_a_unit_of_work_that_fails_hands_nothing_over_and_keeps_no_place(
             await enqueue(work, await promise(work, [Promise(accepted())]))
             raise ZeroDivisionError
 
-    for _ in range(5):
+    for _ in range(DIRECT_FACTOR + 1):
         with pytest.raises(ZeroDivisionError):
             await fail()
     await run_until_idle(loop, clock)
