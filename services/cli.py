@@ -148,8 +148,8 @@ def check(
     file: Annotated[Path, typer.Argument(help="The agreement, YAML.", exists=True)],
 ) -> None:
     """Check an agreement's text; every fault names its line and what was expected."""
+    from leadloop.agreement.reader import read_agreement
     from leadloop.errors import Problem
-    from services.feedback.agreement import read_agreement
 
     try:
         read_agreement(file.read_text())

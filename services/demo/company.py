@@ -12,8 +12,8 @@ from pathlib import Path
 from string import Template
 from zoneinfo import ZoneInfo
 
-from services.feedback.agreement import check
-from services.feedback.terms import Agreement
+from leadloop.agreement.reader import check
+from leadloop.agreement.terms import Agreement
 from services.handoff.calendar import Calendar, Opening
 
 NAME = "Quendelhof"

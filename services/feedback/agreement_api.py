@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from leadloop.agreement.reader import NAME_PATTERN
 from leadloop.database import Database
 from leadloop.errors import NotFound
 from leadloop.events import to_json
@@ -15,7 +16,6 @@ from leadloop.v1.agreement_pb2 import Agreement as Contract
 from leadloop.web import Router, WorkDep, idempotent
 from services.feedback import agreement_store as store
 from services.feedback import agreements
-from services.feedback.agreement import NAME_PATTERN
 from services.feedback.agreement_store import Proposal
 from services.feedback.agreements import Signed
 from services.feedback.border import MaybeWord, Text, Word

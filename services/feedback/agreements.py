@@ -4,6 +4,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import date
 
+from leadloop.agreement.contract import SIDES, to_contract
+from leadloop.agreement.reader import Checked, check, read_agreement
+from leadloop.agreement.terms import Agreement
 from leadloop.database import Work
 from leadloop.errors import Conflict, FieldError, Forbidden, NotFound
 from leadloop.events import timestamp
@@ -11,11 +14,8 @@ from leadloop.outbox import Promise, promise
 from leadloop.v1 import agreement_pb2 as pb
 from services.feedback import agreement_store as store
 from services.feedback import metrics, rules
-from services.feedback.agreement import Checked, check, read_agreement
 from services.feedback.agreement_store import Proposal, Signature
-from services.feedback.contract import SIDES, to_contract
 from services.feedback.rules import Signing
-from services.feedback.terms import Agreement
 
 
 @dataclass(frozen=True)

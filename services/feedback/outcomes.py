@@ -7,6 +7,8 @@ from datetime import datetime
 
 from google.protobuf.message import Message
 
+from leadloop.agreement.contract import CONSEQUENCES, SIDES, reason_of
+from leadloop.agreement.terms import Reason
 from leadloop.database import Work
 from leadloop.delivery import enqueue
 from leadloop.errors import Conflict, Rejected
@@ -16,10 +18,8 @@ from leadloop.v1 import agreement_pb2, lead_pb2
 from leadloop.v1 import handoff_pb2 as handoff
 from leadloop.v1 import outcome_pb2 as pb
 from services.feedback import agreement_store, metrics, observed, rules, store
-from services.feedback.contract import CONSEQUENCES, SIDES, reason_of
 from services.feedback.facts import CycleFact
 from services.feedback.rules import Deal, Return, Stage, Told
-from services.feedback.terms import Reason
 
 GivenBack = handoff.HandoffRejected | handoff.HandoffRecycled
 

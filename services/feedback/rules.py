@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.feedback.terms import Reason, Then
+from leadloop.agreement.terms import Reason, Then
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.feedback.agreement import sha256_of
+from leadloop.agreement.reader import sha256_of
 from tests.unit.feedback.builders import SOUND
 
 

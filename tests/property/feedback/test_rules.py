@@ -3,6 +3,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leadloop.agreement.terms import Reason, Then
 from services.feedback.rules import (
     Deal,
     Stage,
@@ -11,7 +12,6 @@ from services.feedback.rules import (
     on_recycled,
     on_rejected,
 )
-from services.feedback.terms import Reason, Then
 from tests.conftest import MONDAY_MORNING
 
 moments = st.integers(0, 10**6).map(lambda second: MONDAY_MORNING + timedelta(seconds=second))

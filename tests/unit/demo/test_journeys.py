@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from leadloop.agreement.reader import check
 from services.demo.company import BEGIN, END, FIRST_DAY, SIZES, agreement_text, local
 from services.demo.journeys import Step, What, journey_of, way_back
 from services.demo.people import HEROINE, people_of
-from services.feedback.agreement import check
 from services.intake.normalise import normal_email, normal_phone
 
 PEOPLE = people_of(SIZES["full"], 1)

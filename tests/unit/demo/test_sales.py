@@ -7,6 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leadloop.agreement.reader import check
 from services.demo.company import (
     ABSENCE,
     BEGIN,
@@ -31,7 +32,6 @@ from services.demo.sales import (
     is_away,
     plan,
 )
-from services.feedback.agreement import check
 from services.handoff.calendar import used
 
 PEOPLE = people_of(SIZES["small"], 1)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
 
+from leadloop.agreement.calendars import Calendar
+from leadloop.agreement.terms import Agreement, Definition, Reason, Rule, ServiceLevel, Then
 from leadloop.v1 import agreement_pb2 as pb
-from services.feedback.calendars import Calendar
-from services.feedback.terms import Agreement, Definition, Reason, Rule, ServiceLevel, Then
 
 SIDES = {"marketing": pb.SIDE_MARKETING, "sales": pb.SIDE_SALES}
 CONSEQUENCES = {

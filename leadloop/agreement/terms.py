@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from services.feedback.calendars import Calendar
+from leadloop.agreement.calendars import Calendar
 
 
 class Then(StrEnum):

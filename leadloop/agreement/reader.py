@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
 
-from leadloop.errors import FieldError, Rejected
-from services.feedback.calendars import Calendar, calendar
-from services.feedback.conditions import ABOUT_ACTIVITY, ABOUT_LEAD, ABOUT_SCORE, condition
-from services.feedback.document import Fault, Faults, Fields, Value, compose
-from services.feedback.terms import (
+from leadloop.agreement.calendars import Calendar, calendar
+from leadloop.agreement.conditions import ABOUT_ACTIVITY, ABOUT_LEAD, ABOUT_SCORE, condition
+from leadloop.agreement.document import Fault, Faults, Fields, Value, compose
+from leadloop.agreement.terms import (
     Agreement,
     Definition,
     Gate,
@@ -24,6 +23,7 @@ from services.feedback.terms import (
     Then,
     Tier,
 )
+from leadloop.errors import FieldError, Rejected
 
 T = TypeVar("T")
 

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from services.feedback.agreement import Checked, check, sha256_of
-from services.feedback.calendars import ClosedDay, Opening
-from services.feedback.document import SIZE_BYTES_MAX
+from leadloop.agreement.calendars import ClosedDay, Opening
+from leadloop.agreement.document import SIZE_BYTES_MAX
+from leadloop.agreement.reader import Checked, check, sha256_of
 from tests.unit.feedback.builders import SOUND
 
 TODAY = date(2026, 3, 2)
-EXAMPLE = Path(__file__).parents[3] / "deploy" / "agreement.example.yaml"
+EXAMPLE = Path(__file__).parents[4] / "deploy" / "agreement.example.yaml"
 
 TWO_TIERS = SOUND[SOUND.index("    - {name: A") : SOUND.index("  cycles_at_most")]
 

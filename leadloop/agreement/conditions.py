@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import cel
 
-from services.feedback.document import Value, did_you_mean, shortened
+from leadloop.agreement.document import Value, did_you_mean, shortened
 
 LENGTH_MAX = 1_000
 

@@ -4,7 +4,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.feedback.agreement import check
+from leadloop.agreement.reader import check
 from tests.unit.feedback.builders import SOUND
 
 TODAY = date(2026, 3, 2)

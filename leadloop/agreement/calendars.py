@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 
 import holidays
 
-from services.feedback.document import Value, did_you_mean, shortened
+from leadloop.agreement.document import Value, did_you_mean, shortened
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RANGES_PER_DAY_MAX = 12
