@@ -11,7 +11,8 @@ LENGTH_MAX = 1_000
 
 ABOUT_LEAD = ("lead",)
 ABOUT_ACTIVITY = ("lead", "activity")
-ABOUT_SCORE = ("lead", "fit", "engagement", "total", "activity")
+ABOUT_SCORE = ("lead", "fit", "engagement", "total", "products", "predicted", "activity")
+ABOUT_CONTENT = ("lead", "stage", "question")
 
 # The standard definitions of CEL; operators are not looked up, their names begin with _ ! - @.
 _FUNCTIONS = frozenset(
@@ -42,6 +43,11 @@ def condition(value: Value, about: Collection[str]) -> str:
         return ""
     _note_unknown(value, source, program, about)
     return source
+
+
+def optional_condition(value: Value, about: Collection[str], otherwise: str) -> str:
+    """Return a condition as `condition` does, `otherwise` when it is not given."""
+    return otherwise if value.is_missing else condition(value, about)
 
 
 def _note_unknown(

@@ -38,11 +38,18 @@ def to_contract(
         calendar=_calendar(agreement.calendar),
         routing=pb.Routing(reassign_max=agreement.reassign_max),
         reasons=[_reason(reason) for reason in agreement.reasons],
+        content=[
+            pb.Content(name=asset.name, url=asset.url, condition=asset.condition)
+            for asset in agreement.content
+        ],
     )
     if goals := agreement.goals:
         contract.goals.customers = goals.customers
         contract.goals.revenue_cents = goals.revenue_cents
         contract.goals.currency = goals.currency
+        contract.goals.accepted_percent = goals.accepted_percent
+        contract.goals.converted_percent = goals.converted_percent
+        contract.goals.won_percent = goals.won_percent
     if level := agreement.marketing_level:
         contract.marketing_level.qualified_per_month = level.qualified_per_month
         contract.marketing_level.accepted_percent = level.accepted_percent
@@ -60,6 +67,7 @@ def reason_of(contract: pb.Agreement, code: str) -> Reason | None:
                 then=_THEN.get(reason.consequence, Then.RETURN),
                 cool_down=reason.cool_down.ToTimedelta(),
                 new_evidence=reason.new_evidence,
+                reopened_by=reason.reopened_by,
             )
     return None
 
@@ -73,6 +81,9 @@ def _definition(definition: Definition) -> pb.Definition:
         ],
         tiers=[pb.Tier(name=tier.name, condition=tier.condition) for tier in definition.tiers],
         cycles_max=definition.cycles_max,
+        caps=[pb.Cap(group=cap.group, points=cap.points) for cap in definition.caps],
+        products=definition.products,
+        predictive_model=definition.predictive_model,
     )
 
 
@@ -84,6 +95,11 @@ def _rule(rule: Rule) -> pb.Rule:
         condition=rule.condition,
         points=rule.points,
         count_max=rule.count_max,
+        group=rule.group,
+        product=rule.product,
+        half_life_days=rule.half_life_days,
+        within_days=rule.within_days,
+        period_days=rule.period_days,
     )
 
 
@@ -122,6 +138,7 @@ def _reason(reason: Reason) -> pb.Reason:
         consequence=CONSEQUENCES[reason.then],
         cool_down=_duration(reason.cool_down) if reason.cool_down else None,
         new_evidence=reason.new_evidence,
+        reopened_by=reason.reopened_by,
     )
 
 

@@ -2,22 +2,34 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TypeVar
 
 from leadloop.agreement.calendars import Calendar, calendar
-from leadloop.agreement.conditions import ABOUT_ACTIVITY, ABOUT_LEAD, ABOUT_SCORE, condition
-from leadloop.agreement.document import Fault, Faults, Fields, Value, compose
+from leadloop.agreement.conditions import (
+    ABOUT_ACTIVITY,
+    ABOUT_CONTENT,
+    condition,
+    optional_condition,
+)
+from leadloop.agreement.definition import (
+    COUNT_MAX,
+    NAME_LENGTH_MAX,
+    TIERS_MAX,
+    listed,
+    matching,
+    optional,
+    read_definition,
+    unique,
+)
+from leadloop.agreement.document import Fault, Faults, Value, compose
 from leadloop.agreement.terms import (
     Agreement,
-    Definition,
-    Gate,
+    Content,
     Goals,
     MarketingLevel,
     Reason,
-    Rule,
     ServiceLevel,
     Signers,
     Then,
@@ -25,18 +37,10 @@ from leadloop.agreement.terms import (
 )
 from leadloop.errors import FieldError, Rejected
 
-T = TypeVar("T")
-
-RULES_MAX = 200
-GATES_MAX = 50
-TIERS_MAX = 20
 REASONS_MAX = 50
 CALENDARS_MAX = 20
-NAME_LENGTH_MAX = 80
-POINTS_MAX = 10_000
-CYCLES_MAX = 1_000
+CONTENT_MAX = 200
 REASSIGN_MAX = 20
-COUNT_MAX = 1_000_000
 SERVICE_LEVEL_MAX = timedelta(days=90)
 COOL_DOWN_MAX = timedelta(days=3_650)
 WARN_PERCENT = 50
@@ -46,6 +50,8 @@ NAME_PATTERN = "^[a-z][a-z0-9_-]{0,62}$"
 
 _SLUG = re.compile(NAME_PATTERN)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_ADDRESS = re.compile(r"https?://[^\s/]\S{0,490}")
+_ON_RETURN = ("new_evidence", "reopened_by")
 _MONEY = re.compile(r"([0-9]{1,12})(?:\.([0-9]{2}))? ([A-Z]{3})")
 
 
@@ -104,13 +110,13 @@ def _agreement(root: Value, text_sha256: str, today: date) -> Agreement:
     """Read the whole; each part notes its own faults."""
     fields = root.fields(
         ("agreement", "signers", "qualified_lead", "service_levels", "calendars", "reasons"),
-        ("routing", "goals", "marketing_owes"),
+        ("routing", "goals", "marketing_owes", "content"),
     )
-    definition = _definition(fields["qualified_lead"])
+    definition = read_definition(fields["qualified_lead"])
     calendars = _calendars(fields["calendars"], today)
     chosen, levels = _service_levels(fields["service_levels"], definition.tiers, calendars)
     return Agreement(
-        name=_matching(fields["agreement"], _SLUG, "a short name in lower case"),
+        name=matching(fields["agreement"], _SLUG, "a short name in lower case"),
         text_sha256=text_sha256,
         signers=_signers(fields["signers"]),
         definition=definition,
@@ -120,6 +126,7 @@ def _agreement(root: Value, text_sha256: str, today: date) -> Agreement:
         reasons=_reasons(fields["reasons"]),
         goals=_goals(fields["goals"]),
         marketing_level=_marketing_level(fields["marketing_owes"]),
+        content=_content(fields["content"]),
     )
 
 
@@ -132,70 +139,6 @@ def _signers(value: Value) -> Signers:
     if signers.marketing and signers.marketing == signers.sales:
         fields["sales"].fault("someone else than marketing's signer")
     return signers
-
-
-def _definition(value: Value) -> Definition:
-    """Read what a qualified lead is."""
-    fields = value.fields(("tiers",), ("fit", "engagement", "gates", "cycles_at_most"))
-    names: set[str] = set()
-    fit = _listed(fields["fit"], RULES_MAX, lambda item: _fit_rule(item, names))
-    engagement = _listed(
-        fields["engagement"], RULES_MAX, lambda item: _engagement_rule(item, names)
-    )
-    gate_names: set[str] = set()
-    gates = _listed(fields["gates"], GATES_MAX, lambda item: _gate(item, gate_names))
-    tier_names: set[str] = set()
-    tiers = _listed(fields["tiers"], TIERS_MAX, lambda item: _tier(item, tier_names))
-    if not tiers:
-        fields["tiers"].fault("at least one tier", "none")
-    return Definition(
-        fit + engagement, gates, tiers, _optional(fields, "cycles_at_most", CYCLES_MAX)
-    )
-
-
-def _fit_rule(item: Value, taken: set[str]) -> Rule:
-    """Read points for who someone is."""
-    fields = item.fields(("name", "when", "points"))
-    return Rule(
-        name=_unique(fields["name"], taken),
-        condition=condition(fields["when"], ABOUT_LEAD),
-        points=fields["points"].whole(-POINTS_MAX, POINTS_MAX),
-    )
-
-
-def _engagement_rule(item: Value, taken: set[str]) -> Rule:
-    """Read points for what someone did."""
-    fields = item.fields(("name", "points"), ("on", "when", "at_most"))
-    if fields["on"].is_missing and fields["when"].is_missing:
-        item.fault("the key on or the key when", "neither")
-    kind = (
-        "" if fields["on"].is_missing else _matching(fields["on"], _CODE, "a kind of activity")
-    )
-    when = "true" if fields["when"].is_missing else condition(fields["when"], ABOUT_ACTIVITY)
-    return Rule(
-        name=_unique(fields["name"], taken),
-        condition=when,
-        points=fields["points"].whole(-POINTS_MAX, POINTS_MAX),
-        is_engagement=True,
-        activity_kind=kind,
-        count_max=_optional(fields, "at_most", COUNT_MAX),
-    )
-
-
-def _gate(item: Value, taken: set[str]) -> Gate:
-    """Read what must hold whatever the points."""
-    fields = item.fields(("name", "when", "reason"))
-    return Gate(
-        name=_unique(fields["name"], taken),
-        condition=condition(fields["when"], ABOUT_LEAD),
-        reason=fields["reason"].text("a sentence for people"),
-    )
-
-
-def _tier(item: Value, taken: set[str]) -> Tier:
-    """Read a class of qualified leads."""
-    fields = item.fields(("name", "when"))
-    return Tier(_unique(fields["name"], taken), condition(fields["when"], ABOUT_SCORE))
 
 
 def _calendars(value: Value, today: date) -> dict[str, Calendar]:
@@ -241,7 +184,7 @@ def _reassign_max(value: Value) -> int:
     return (
         0
         if value.is_missing
-        else _optional(
+        else optional(
             value.fields((), ("reassign_at_most",)), "reassign_at_most", REASSIGN_MAX, least=0
         )
     )
@@ -257,20 +200,22 @@ def _reasons(value: Value) -> tuple[Reason, ...]:
 
 def _reason(key: Value, entry: Value) -> Reason:
     """Read one reason. Only a return has a time to cool down, and something to wait for."""
-    fields = entry.fields(("label", "then"), ("cool_down", "new_evidence"))
+    fields = entry.fields(("label", "then"), ("cool_down", *_ON_RETURN))
     then = fields["then"].choice(Then)
     returns = then in ("", Then.RETURN)
     if then == Then.RETURN and fields["cool_down"].is_missing:
         entry.fault("the key cool_down, since the lead returns", "no such key")
-    for name in ("cool_down", "new_evidence"):
+    for name in ("cool_down", *_ON_RETURN):
         if not returns:
             fields[name].fault(f"no {name} with then: {then}")
     return Reason(
-        code=_matching(key, _CODE, "a code such as no_budget"),
+        code=matching(key, _CODE, "a code such as no_budget"),
         label=fields["label"].text("a label for people"),
         then=Then(then or Then.RETURN),
         cool_down=_optional_duration(fields["cool_down"]) if returns else timedelta(0),
         new_evidence=_optional_text(fields["new_evidence"]),
+        reopened_by=optional_condition(fields["reopened_by"], ABOUT_ACTIVITY, ""),
+        path=entry.path,
     )
 
 
@@ -278,7 +223,7 @@ def _goals(value: Value) -> Goals | None:
     """Read what both want per quarter; None when nothing is said."""
     if value.is_missing:
         return None
-    fields = value.fields(("customers", "revenue"))
+    fields = value.fields(("customers", "revenue"), ("conversion",))
     expected = "an amount with its currency, such as 240000 EUR"
     amount = fields["revenue"].scalar(expected)
     found = _MONEY.fullmatch(amount)
@@ -286,7 +231,33 @@ def _goals(value: Value) -> Goals | None:
         fields["revenue"].fault(expected)
     whole, cents, currency = found.groups() if found else ("0", "0", "")
     customers = fields["customers"].whole(1, COUNT_MAX)
-    return Goals(customers, int(whole) * 100 + int(cents or 0), currency)
+    rates = _conversion(fields["conversion"])
+    return Goals(customers, int(whole) * 100 + int(cents or 0), currency, *rates)
+
+
+def _conversion(value: Value) -> tuple[int, ...]:
+    """Read how many of each stage reach the next, in percent; nothing when it is not said."""
+    if value.is_missing:
+        return ()
+    fields = value.fields(("accepted", "converted", "won"))
+    return tuple(fields[name].percent(1, 100) for name in ("accepted", "converted", "won"))
+
+
+def _content(value: Value) -> tuple[Content, ...]:
+    """Read what to give whom to read."""
+    names: set[str] = set()
+    return listed(value, CONTENT_MAX, lambda item: _asset(item, names))
+
+
+def _asset(item: Value, taken: set[str]) -> Content:
+    """Read an asset and whom it suits."""
+    fields = item.fields(("name", "url", "when"))
+    url = fields["url"].scalar("an address")
+    if url and not _ADDRESS.fullmatch(url):
+        fields["url"].fault("an address that begins with https:// or http://")
+    return Content(
+        unique(fields["name"], taken), url, condition(fields["when"], ABOUT_CONTENT), item.path
+    )
 
 
 def _marketing_level(value: Value) -> MarketingLevel | None:
@@ -299,33 +270,6 @@ def _marketing_level(value: Value) -> MarketingLevel | None:
         fields["accepted"].percent(0, 100),
         fields["complete"].percent(0, 100),
     )
-
-
-def _listed(value: Value, most: int, read: Callable[[Value], T]) -> tuple[T, ...]:
-    """Read each item of a list that may be missing."""
-    return () if value.is_missing else tuple(read(item) for item in value.items(most))
-
-
-def _unique(value: Value, taken: set[str]) -> str:
-    """Return a name that no other of its kind has."""
-    name = value.text("a name", NAME_LENGTH_MAX)
-    if name in taken:
-        value.fault("a name that no other has", f"{name} again")
-    taken.update(name for name in [name] if name)
-    return name
-
-
-def _matching(value: Value, pattern: re.Pattern[str], meaning: str) -> str:
-    """Return a word of letters, digits and dashes or underscores."""
-    word = value.scalar(meaning)
-    if word and not pattern.fullmatch(word):
-        value.fault(f"{meaning}: letters a to z, digits, _, beginning with a letter")
-    return word
-
-
-def _optional(fields: Fields, name: str, most: int, least: int = 1) -> int:
-    """Return a bounded whole number, 0 when it is not given."""
-    return 0 if fields[name].is_missing else fields[name].whole(least, most)
 
 
 def _optional_duration(value: Value) -> timedelta:

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from leadloop.v1 import options_pb2 as leadloop_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bleadloop/v1/agreement.proto\x12\x0bleadloop.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19leadloop/v1/options.proto\"\x94\x01\n\x0f\x41greementSigned\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\tagreement\x18\x02 \x01(\x0b\x32\x16.leadloop.v1.Agreement\x12-\n\tsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\x19\x8a\xb5\x18\ragreements.v1\x92\xb5\x18\x04name\"\x9a\x03\n\tAgreement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x13\n\x0btext_sha256\x18\x03 \x01(\t\x12*\n\nsignatures\x18\x04 \x03(\x0b\x32\x16.leadloop.v1.Signature\x12+\n\ndefinition\x18\x05 \x01(\x0b\x32\x17.leadloop.v1.Definition\x12\x31\n\x0eservice_levels\x18\x06 \x03(\x0b\x32\x19.leadloop.v1.ServiceLevel\x12\'\n\x08\x63\x61lendar\x18\x07 \x01(\x0b\x32\x15.leadloop.v1.Calendar\x12%\n\x07routing\x18\x08 \x01(\x0b\x32\x14.leadloop.v1.Routing\x12$\n\x07reasons\x18\t \x03(\x0b\x32\x13.leadloop.v1.Reason\x12!\n\x05goals\x18\n \x01(\x0b\x32\x12.leadloop.v1.Goals\x12\x34\n\x0fmarketing_level\x18\x0b \x01(\x0b\x32\x1b.leadloop.v1.MarketingLevel\"|\n\tSignature\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.leadloop.v1.Side\x12\x0e\n\x06signer\x18\x02 \x01(\t\x12-\n\tsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\x86\x01\n\nDefinition\x12 \n\x05rules\x18\x01 \x03(\x0b\x32\x11.leadloop.v1.Rule\x12 \n\x05gates\x18\x02 \x03(\x0b\x32\x11.leadloop.v1.Gate\x12 \n\x05tiers\x18\x03 \x03(\x0b\x32\x11.leadloop.v1.Tier\x12\x12\n\ncycles_max\x18\x04 \x01(\x05\"\xa0\x01\n\x04Rule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x0bproposed_by\x18\x02 \x01(\x0e\x32\x11.leadloop.v1.Side\x12\x15\n\ris_engagement\x18\x03 \x01(\x08\x12\x15\n\ractivity_kind\x18\x04 \x01(\t\x12\x11\n\tcondition\x18\x05 \x01(\t\x12\x0e\n\x06points\x18\x06 \x01(\x05\x12\x11\n\tcount_max\x18\x07 \x01(\x05\"7\n\x04Gate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tcondition\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\'\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tcondition\x18\x02 \x01(\t\"\x8f\x01\n\x0cServiceLevel\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12)\n\x06\x61\x63\x63\x65pt\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rfirst_attempt\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cwarn_percent\x18\x04 \x01(\x05\"\x8a\x01\n\x08\x43\x61lendar\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x30\n\ropening_hours\x18\x03 \x03(\x0b\x32\x19.leadloop.v1.OpeningHours\x12+\n\x0b\x63losed_days\x18\x04 \x03(\x0b\x32\x16.leadloop.v1.ClosedDay\"L\n\x0cOpeningHours\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x14\n\x0copens_minute\x18\x02 \x01(\x05\x12\x15\n\rcloses_minute\x18\x03 \x01(\x05\"\'\n\tClosedDay\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1f\n\x07Routing\x12\x14\n\x0creassign_max\x18\x01 \x01(\x05\"\x98\x01\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12-\n\x0b\x63onsequence\x18\x03 \x01(\x0e\x32\x18.leadloop.v1.Consequence\x12,\n\tcool_down\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cnew_evidence\x18\x05 \x01(\t\"C\n\x05Goals\x12\x11\n\tcustomers\x18\x01 \x01(\x05\x12\x15\n\rrevenue_cents\x18\x02 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\"a\n\x0eMarketingLevel\x12\x1b\n\x13qualified_per_month\x18\x01 \x01(\x05\x12\x18\n\x10\x61\x63\x63\x65pted_percent\x18\x02 \x01(\x05\x12\x18\n\x10\x63omplete_percent\x18\x03 \x01(\x05*@\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSIDE_MARKETING\x10\x01\x12\x0e\n\nSIDE_SALES\x10\x02*w\n\x0b\x43onsequence\x12\x1b\n\x17\x43ONSEQUENCE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONSEQUENCE_RETURN\x10\x01\x12\x17\n\x13\x43ONSEQUENCE_REROUTE\x10\x02\x12\x1a\n\x16\x43ONSEQUENCE_DISQUALIFY\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bleadloop/v1/agreement.proto\x12\x0bleadloop.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19leadloop/v1/options.proto\"\x94\x01\n\x0f\x41greementSigned\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\tagreement\x18\x02 \x01(\x0b\x32\x16.leadloop.v1.Agreement\x12-\n\tsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\x19\x8a\xb5\x18\ragreements.v1\x92\xb5\x18\x04name\"\xc1\x03\n\tAgreement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x13\n\x0btext_sha256\x18\x03 \x01(\t\x12*\n\nsignatures\x18\x04 \x03(\x0b\x32\x16.leadloop.v1.Signature\x12+\n\ndefinition\x18\x05 \x01(\x0b\x32\x17.leadloop.v1.Definition\x12\x31\n\x0eservice_levels\x18\x06 \x03(\x0b\x32\x19.leadloop.v1.ServiceLevel\x12\'\n\x08\x63\x61lendar\x18\x07 \x01(\x0b\x32\x15.leadloop.v1.Calendar\x12%\n\x07routing\x18\x08 \x01(\x0b\x32\x14.leadloop.v1.Routing\x12$\n\x07reasons\x18\t \x03(\x0b\x32\x13.leadloop.v1.Reason\x12!\n\x05goals\x18\n \x01(\x0b\x32\x12.leadloop.v1.Goals\x12\x34\n\x0fmarketing_level\x18\x0b \x01(\x0b\x32\x1b.leadloop.v1.MarketingLevel\x12%\n\x07\x63ontent\x18\x0c \x03(\x0b\x32\x14.leadloop.v1.Content\"|\n\tSignature\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.leadloop.v1.Side\x12\x0e\n\x06signer\x18\x02 \x01(\t\x12-\n\tsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"\xd2\x01\n\nDefinition\x12 \n\x05rules\x18\x01 \x03(\x0b\x32\x11.leadloop.v1.Rule\x12 \n\x05gates\x18\x02 \x03(\x0b\x32\x11.leadloop.v1.Gate\x12 \n\x05tiers\x18\x03 \x03(\x0b\x32\x11.leadloop.v1.Tier\x12\x12\n\ncycles_max\x18\x04 \x01(\x05\x12\x1e\n\x04\x63\x61ps\x18\x05 \x03(\x0b\x32\x10.leadloop.v1.Cap\x12\x10\n\x08products\x18\x06 \x03(\t\x12\x18\n\x10predictive_model\x18\x07 \x01(\t\"$\n\x03\x43\x61p\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\"\x82\x02\n\x04Rule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x0bproposed_by\x18\x02 \x01(\x0e\x32\x11.leadloop.v1.Side\x12\x15\n\ris_engagement\x18\x03 \x01(\x08\x12\x15\n\ractivity_kind\x18\x04 \x01(\t\x12\x11\n\tcondition\x18\x05 \x01(\t\x12\x0e\n\x06points\x18\x06 \x01(\x05\x12\x11\n\tcount_max\x18\x07 \x01(\x05\x12\r\n\x05group\x18\x08 \x01(\t\x12\x0f\n\x07product\x18\t \x01(\t\x12\x16\n\x0ehalf_life_days\x18\n \x01(\x05\x12\x13\n\x0bwithin_days\x18\x0b \x01(\x05\x12\x13\n\x0bperiod_days\x18\x0c \x01(\x05\"7\n\x04Gate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tcondition\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\'\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tcondition\x18\x02 \x01(\t\"\x8f\x01\n\x0cServiceLevel\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12)\n\x06\x61\x63\x63\x65pt\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rfirst_attempt\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cwarn_percent\x18\x04 \x01(\x05\"\x8a\x01\n\x08\x43\x61lendar\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x30\n\ropening_hours\x18\x03 \x03(\x0b\x32\x19.leadloop.v1.OpeningHours\x12+\n\x0b\x63losed_days\x18\x04 \x03(\x0b\x32\x16.leadloop.v1.ClosedDay\"L\n\x0cOpeningHours\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x14\n\x0copens_minute\x18\x02 \x01(\x05\x12\x15\n\rcloses_minute\x18\x03 \x01(\x05\"\'\n\tClosedDay\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1f\n\x07Routing\x12\x14\n\x0creassign_max\x18\x01 \x01(\x05\"\xad\x01\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12-\n\x0b\x63onsequence\x18\x03 \x01(\x0e\x32\x18.leadloop.v1.Consequence\x12,\n\tcool_down\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cnew_evidence\x18\x05 \x01(\t\x12\x13\n\x0breopened_by\x18\x06 \x01(\t\"\x8d\x01\n\x05Goals\x12\x11\n\tcustomers\x18\x01 \x01(\x05\x12\x15\n\rrevenue_cents\x18\x02 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x18\n\x10\x61\x63\x63\x65pted_percent\x18\x04 \x01(\x05\x12\x19\n\x11\x63onverted_percent\x18\x05 \x01(\x05\x12\x13\n\x0bwon_percent\x18\x06 \x01(\x05\"a\n\x0eMarketingLevel\x12\x1b\n\x13qualified_per_month\x18\x01 \x01(\x05\x12\x18\n\x10\x61\x63\x63\x65pted_percent\x18\x02 \x01(\x05\x12\x18\n\x10\x63omplete_percent\x18\x03 \x01(\x05\"7\n\x07\x43ontent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x11\n\tcondition\x18\x03 \x01(\t*@\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSIDE_MARKETING\x10\x01\x12\x0e\n\nSIDE_SALES\x10\x02*w\n\x0b\x43onsequence\x12\x1b\n\x17\x43ONSEQUENCE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONSEQUENCE_RETURN\x10\x01\x12\x17\n\x13\x43ONSEQUENCE_REROUTE\x10\x02\x12\x1a\n\x16\x43ONSEQUENCE_DISQUALIFY\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,38 +36,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AGREEMENTSIGNED']._loaded_options = None
   _globals['_AGREEMENTSIGNED']._serialized_options = b'\212\265\030\ragreements.v1\222\265\030\004name'
-  _globals['_SIDE']._serialized_start=1986
-  _globals['_SIDE']._serialized_end=2050
-  _globals['_CONSEQUENCE']._serialized_start=2052
-  _globals['_CONSEQUENCE']._serialized_end=2171
+  _globals['_SIDE']._serialized_start=2390
+  _globals['_SIDE']._serialized_end=2454
+  _globals['_CONSEQUENCE']._serialized_start=2456
+  _globals['_CONSEQUENCE']._serialized_end=2575
   _globals['_AGREEMENTSIGNED']._serialized_start=137
   _globals['_AGREEMENTSIGNED']._serialized_end=285
   _globals['_AGREEMENT']._serialized_start=288
-  _globals['_AGREEMENT']._serialized_end=698
-  _globals['_SIGNATURE']._serialized_start=700
-  _globals['_SIGNATURE']._serialized_end=824
-  _globals['_DEFINITION']._serialized_start=827
-  _globals['_DEFINITION']._serialized_end=961
-  _globals['_RULE']._serialized_start=964
-  _globals['_RULE']._serialized_end=1124
-  _globals['_GATE']._serialized_start=1126
-  _globals['_GATE']._serialized_end=1181
-  _globals['_TIER']._serialized_start=1183
-  _globals['_TIER']._serialized_end=1222
-  _globals['_SERVICELEVEL']._serialized_start=1225
-  _globals['_SERVICELEVEL']._serialized_end=1368
-  _globals['_CALENDAR']._serialized_start=1371
-  _globals['_CALENDAR']._serialized_end=1509
-  _globals['_OPENINGHOURS']._serialized_start=1511
-  _globals['_OPENINGHOURS']._serialized_end=1587
-  _globals['_CLOSEDDAY']._serialized_start=1589
-  _globals['_CLOSEDDAY']._serialized_end=1628
-  _globals['_ROUTING']._serialized_start=1630
-  _globals['_ROUTING']._serialized_end=1661
-  _globals['_REASON']._serialized_start=1664
-  _globals['_REASON']._serialized_end=1816
-  _globals['_GOALS']._serialized_start=1818
-  _globals['_GOALS']._serialized_end=1885
-  _globals['_MARKETINGLEVEL']._serialized_start=1887
-  _globals['_MARKETINGLEVEL']._serialized_end=1984
+  _globals['_AGREEMENT']._serialized_end=737
+  _globals['_SIGNATURE']._serialized_start=739
+  _globals['_SIGNATURE']._serialized_end=863
+  _globals['_DEFINITION']._serialized_start=866
+  _globals['_DEFINITION']._serialized_end=1076
+  _globals['_CAP']._serialized_start=1078
+  _globals['_CAP']._serialized_end=1114
+  _globals['_RULE']._serialized_start=1117
+  _globals['_RULE']._serialized_end=1375
+  _globals['_GATE']._serialized_start=1377
+  _globals['_GATE']._serialized_end=1432
+  _globals['_TIER']._serialized_start=1434
+  _globals['_TIER']._serialized_end=1473
+  _globals['_SERVICELEVEL']._serialized_start=1476
+  _globals['_SERVICELEVEL']._serialized_end=1619
+  _globals['_CALENDAR']._serialized_start=1622
+  _globals['_CALENDAR']._serialized_end=1760
+  _globals['_OPENINGHOURS']._serialized_start=1762
+  _globals['_OPENINGHOURS']._serialized_end=1838
+  _globals['_CLOSEDDAY']._serialized_start=1840
+  _globals['_CLOSEDDAY']._serialized_end=1879
+  _globals['_ROUTING']._serialized_start=1881
+  _globals['_ROUTING']._serialized_end=1912
+  _globals['_REASON']._serialized_start=1915
+  _globals['_REASON']._serialized_end=2088
+  _globals['_GOALS']._serialized_start=2091
+  _globals['_GOALS']._serialized_end=2232
+  _globals['_MARKETINGLEVEL']._serialized_start=2234
+  _globals['_MARKETINGLEVEL']._serialized_end=2331
+  _globals['_CONTENT']._serialized_start=2333
+  _globals['_CONTENT']._serialized_end=2388
 # @@protoc_insertion_point(module_scope)

@@ -111,6 +111,7 @@ class Agreement(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     GOALS_FIELD_NUMBER: _builtins.int
     MARKETING_LEVEL_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.int
     """From 1, one more for each signed version of this name."""
@@ -136,6 +137,10 @@ class Agreement(_message.Message):
     def marketing_level(self) -> Global___MarketingLevel:
         """What marketing owes sales per month; absent when not agreed."""
 
+    @_builtins.property
+    def content(self) -> _containers.RepeatedCompositeFieldContainer[Global___Content]:
+        """What to give whom to read, in order."""
+
     def __init__(
         self,
         *,
@@ -150,10 +155,11 @@ class Agreement(_message.Message):
         reasons: _abc.Iterable[Global___Reason] | None = ...,
         goals: Global___Goals | None = ...,
         marketing_level: Global___MarketingLevel | None = ...,
+        content: _abc.Iterable[Global___Content] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "definition", b"definition", "goals", b"goals", "marketing_level", b"marketing_level", "routing", b"routing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "definition", b"definition", "goals", b"goals", "marketing_level", b"marketing_level", "name", b"name", "reasons", b"reasons", "routing", b"routing", "service_levels", b"service_levels", "signatures", b"signatures", "text_sha256", b"text_sha256", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "content", b"content", "definition", b"definition", "goals", b"goals", "marketing_level", b"marketing_level", "name", b"name", "reasons", b"reasons", "routing", b"routing", "service_levels", b"service_levels", "signatures", b"signatures", "text_sha256", b"text_sha256", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -201,8 +207,13 @@ class Definition(_message.Message):
     GATES_FIELD_NUMBER: _builtins.int
     TIERS_FIELD_NUMBER: _builtins.int
     CYCLES_MAX_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    PREDICTIVE_MODEL_FIELD_NUMBER: _builtins.int
     cycles_max: _builtins.int
     """A person is handed over at most this many times; 0 means no limit."""
+    predictive_model: _builtins.str
+    """The version of the predictive model that conditions read as `predicted`; empty: none is used."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]: ...
     @_builtins.property
@@ -211,6 +222,14 @@ class Definition(_message.Message):
     def tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tier]:
         """In order; the first tier whose condition holds is the lead's."""
 
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cap]:
+        """Limits on what a group of rules, or a whole side, gives together."""
+
+    @_builtins.property
+    def products(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Product lines that are scored apart."""
+
     def __init__(
         self,
         *,
@@ -218,14 +237,43 @@ class Definition(_message.Message):
         gates: _abc.Iterable[Global___Gate] | None = ...,
         tiers: _abc.Iterable[Global___Tier] | None = ...,
         cycles_max: _builtins.int = ...,
+        caps: _abc.Iterable[Global___Cap] | None = ...,
+        products: _abc.Iterable[_builtins.str] | None = ...,
+        predictive_model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycles_max", b"cycles_max", "gates", b"gates", "rules", b"rules", "tiers", b"tiers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caps", b"caps", "cycles_max", b"cycles_max", "gates", b"gates", "predictive_model", b"predictive_model", "products", b"products", "rules", b"rules", "tiers", b"tiers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Definition: _TypeAlias = Definition  # noqa: Y015
+
+@_typing.final
+class Cap(_message.Message):
+    """The most points that rules give together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """A group of rules, or a whole side: "fit" or "engagement"."""
+    points: _builtins.int
+    """Greater than zero."""
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cap: _TypeAlias = Cap  # noqa: Y015
 
 @_typing.final
 class Rule(_message.Message):
@@ -240,6 +288,11 @@ class Rule(_message.Message):
     CONDITION_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     COUNT_MAX_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    HALF_LIFE_DAYS_FIELD_NUMBER: _builtins.int
+    WITHIN_DAYS_FIELD_NUMBER: _builtins.int
+    PERIOD_DAYS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     proposed_by: Global___Side.ValueType
     is_engagement: _builtins.bool
@@ -252,6 +305,16 @@ class Rule(_message.Message):
     """Points each time it holds; may be negative."""
     count_max: _builtins.int
     """Counts at most this often; 0 means every time. Engagement rules only."""
+    group: _builtins.str
+    """The group whose cap it shares; empty when it is in none."""
+    product: _builtins.str
+    """The product line that its points count for; empty when they count for the lead as a whole."""
+    half_life_days: _builtins.int
+    """Its points halve each time this many days have passed; 0 means they stay. Engagement rules only."""
+    within_days: _builtins.int
+    """Only activities of this many last days count; 0 means all. Engagement rules only."""
+    period_days: _builtins.int
+    """count_max holds for each period of this many days; 0 means for all time."""
     def __init__(
         self,
         *,
@@ -262,10 +325,15 @@ class Rule(_message.Message):
         condition: _builtins.str = ...,
         points: _builtins.int = ...,
         count_max: _builtins.int = ...,
+        group: _builtins.str = ...,
+        product: _builtins.str = ...,
+        half_life_days: _builtins.int = ...,
+        within_days: _builtins.int = ...,
+        period_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_kind", b"activity_kind", "condition", b"condition", "count_max", b"count_max", "is_engagement", b"is_engagement", "name", b"name", "points", b"points", "proposed_by", b"proposed_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_kind", b"activity_kind", "condition", b"condition", "count_max", b"count_max", "group", b"group", "half_life_days", b"half_life_days", "is_engagement", b"is_engagement", "name", b"name", "period_days", b"period_days", "points", b"points", "product", b"product", "proposed_by", b"proposed_by", "within_days", b"within_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -310,7 +378,9 @@ class Tier(_message.Message):
     CONDITION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     condition: _builtins.str
-    """CEL over `lead`, `fit`, `engagement`, `total` and `activity` (the newest one)."""
+    """CEL over `lead`, `fit`, `engagement`, `total`, `products`, `predicted` and `activity` (the
+    newest one).
+    """
     def __init__(
         self,
         *,
@@ -481,11 +551,16 @@ class Reason(_message.Message):
     CONSEQUENCE_FIELD_NUMBER: _builtins.int
     COOL_DOWN_FIELD_NUMBER: _builtins.int
     NEW_EVIDENCE_FIELD_NUMBER: _builtins.int
+    REOPENED_BY_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     label: _builtins.str
     consequence: Global___Consequence.ValueType
     new_evidence: _builtins.str
     """What must change before the person may come back, for people to read."""
+    reopened_by: _builtins.str
+    """CEL over `lead` and `activity`: what an activity after the return must be for the person to
+    come back; empty when any will do.
+    """
     @_builtins.property
     def cool_down(self) -> _duration_pb2.Duration:
         """Nothing qualifies again before this time has passed since the return; calendar time."""
@@ -498,10 +573,11 @@ class Reason(_message.Message):
         consequence: Global___Consequence.ValueType = ...,
         cool_down: _duration_pb2.Duration | None = ...,
         new_evidence: _builtins.str = ...,
+        reopened_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cool_down", b"cool_down"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "consequence", b"consequence", "cool_down", b"cool_down", "label", b"label", "new_evidence", b"new_evidence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "consequence", b"consequence", "cool_down", b"cool_down", "label", b"label", "new_evidence", b"new_evidence", "reopened_by", b"reopened_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -516,21 +592,33 @@ class Goals(_message.Message):
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     REVENUE_CENTS_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    ACCEPTED_PERCENT_FIELD_NUMBER: _builtins.int
+    CONVERTED_PERCENT_FIELD_NUMBER: _builtins.int
+    WON_PERCENT_FIELD_NUMBER: _builtins.int
     customers: _builtins.int
     revenue_cents: _builtins.int
     """In hundredths of the currency."""
     currency: _builtins.str
     """ISO 4217."""
+    accepted_percent: _builtins.int
+    """Percent of qualified leads that sales accepts; 0 when not agreed. So are the next two."""
+    converted_percent: _builtins.int
+    """Percent of accepted leads that become an opportunity."""
+    won_percent: _builtins.int
+    """Percent of opportunities that are won."""
     def __init__(
         self,
         *,
         customers: _builtins.int = ...,
         revenue_cents: _builtins.int = ...,
         currency: _builtins.str = ...,
+        accepted_percent: _builtins.int = ...,
+        converted_percent: _builtins.int = ...,
+        won_percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "customers", b"customers", "revenue_cents", b"revenue_cents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_percent", b"accepted_percent", "converted_percent", b"converted_percent", "currency", b"currency", "customers", b"customers", "revenue_cents", b"revenue_cents", "won_percent", b"won_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,3 +653,31 @@ class MarketingLevel(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MarketingLevel: _TypeAlias = MarketingLevel  # noqa: Y015
+
+@_typing.final
+class Content(_message.Message):
+    """An asset of marketing, and whom it suits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    url: _builtins.str
+    condition: _builtins.str
+    """CEL over `lead`, `stage` (where the lead stands in the loop) and `question` (what they asked)."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        url: _builtins.str = ...,
+        condition: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "name", b"name", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Content: _TypeAlias = Content  # noqa: Y015

@@ -362,6 +362,91 @@ class LeadsMerged(_message.Message):
 Global___LeadsMerged: _TypeAlias = LeadsMerged  # noqa: Y015
 
 @_typing.final
+class LeadsUnmerged(_message.Message):
+    """A merge was undone: two people after all. Published by intake under both keys' survivor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    UNMERGED_LEAD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LEAD_FIELD_NUMBER: _builtins.int
+    UNMERGED_LEAD_FIELD_NUMBER: _builtins.int
+    UNMERGED_AT_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The record that stood for both."""
+    unmerged_lead_id: _builtins.str
+    """The record that is on its own again."""
+    reason: _builtins.str
+    """Why they are two, for people to read."""
+    @_builtins.property
+    def lead(self) -> Global___Lead:
+        """The record that stood for both, as it is now."""
+
+    @_builtins.property
+    def unmerged_lead(self) -> Global___Lead:
+        """The other record as it is now."""
+
+    @_builtins.property
+    def unmerged_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        unmerged_lead_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lead: Global___Lead | None = ...,
+        unmerged_lead: Global___Lead | None = ...,
+        unmerged_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "unmerged_at", b"unmerged_at", "unmerged_lead", b"unmerged_lead"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "lead_id", b"lead_id", "reason", b"reason", "unmerged_at", b"unmerged_at", "unmerged_lead", b"unmerged_lead", "unmerged_lead_id", b"unmerged_lead_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadsUnmerged: _TypeAlias = LeadsUnmerged  # noqa: Y015
+
+@_typing.final
+class ActivitiesQuarantined(_message.Message):
+    """Activities that are not a person's doing, such as a scanner's clicks, or that were thought so
+    and are a person's after all. Published by intake.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    ACTIVITY_IDS_FIELD_NUMBER: _builtins.int
+    IS_QUARANTINED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    is_quarantined: _builtins.bool
+    """True: they don't count from now on. False: they count again."""
+    reason: _builtins.str
+    """Why, for people to read."""
+    @_builtins.property
+    def activity_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        activity_ids: _abc.Iterable[_builtins.str] | None = ...,
+        is_quarantined: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_ids", b"activity_ids", "decided_at", b"decided_at", "is_quarantined", b"is_quarantined", "lead_id", b"lead_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivitiesQuarantined: _TypeAlias = ActivitiesQuarantined  # noqa: Y015
+
+@_typing.final
 class LeadErased(_message.Message):
     """A person asked to be forgotten; every service removes what it knows. Published by intake."""
 

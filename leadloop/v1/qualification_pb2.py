@@ -27,31 +27,37 @@ from leadloop.v1 import lead_pb2 as leadloop_dot_v1_dot_lead__pb2
 from leadloop.v1 import options_pb2 as leadloop_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fleadloop/v1/qualification.proto\x12\x0bleadloop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16leadloop/v1/lead.proto\x1a\x19leadloop/v1/options.proto\"\xaf\x01\n\tScorePart\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x1f\n\x04\x61xis\x18\x02 \x01(\x0e\x32\x11.leadloop.v1.Axis\x12\x0e\n\x06points\x18\x03 \x01(\x05\x12\x0e\n\x06\x63\x61pped\x18\x04 \x01(\x05\x12\r\n\x05\x63ount\x18\x05 \x01(\x05\x12\x13\n\x0b\x61\x63tivity_id\x18\x06 \x01(\t\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\nClosedGate\x12\x0c\n\x04gate\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x8d\x01\n\x05Score\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x0b\n\x03\x66it\x18\x02 \x01(\x05\x12\x12\n\nengagement\x18\x03 \x01(\x05\x12%\n\x05parts\x18\x04 \x03(\x0b\x32\x16.leadloop.v1.ScorePart\x12-\n\x0c\x63losed_gates\x18\x05 \x03(\x0b\x32\x17.leadloop.v1.ClosedGate\"\xcf\x01\n\nLeadScored\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12!\n\x05score\x18\x02 \x01(\x0b\x32\x12.leadloop.v1.Score\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x13\n\x0btier_before\x18\x04 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x05 \x01(\x05\x12-\n\tscored_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp: \x8a\xb5\x18\x11qualifications.v1\x92\xb5\x18\x07lead_id\"\xef\x02\n\rLeadQualified\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x18\n\x10qualification_id\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\x05\x12\x0c\n\x04tier\x18\x04 \x01(\t\x12!\n\x05score\x18\x05 \x01(\x0b\x32\x12.leadloop.v1.Score\x12\x1f\n\x04lead\x18\x06 \x01(\x0b\x32\x11.leadloop.v1.Lead\x12!\n\x05touch\x18\x07 \x01(\x0b\x32\x12.leadloop.v1.Touch\x12\x19\n\x11\x61greement_version\x18\x08 \x01(\x05\x12\x30\n\x0cqualified_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07trigger\x18\x0b \x01(\t: \x8a\xb5\x18\x11qualifications.v1\x92\xb5\x18\x07lead_id\"\xf1\x01\n\x10LeadDisqualified\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x18\n\x10qualification_id\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\x05\x12!\n\x05score\x18\x04 \x01(\x0b\x32\x12.leadloop.v1.Score\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x06 \x01(\x05\x12\x33\n\x0f\x64isqualified_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp: \x8a\xb5\x18\x11qualifications.v1\x92\xb5\x18\x07lead_id*?\n\x04\x41xis\x12\x14\n\x10\x41XIS_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41XIS_FIT\x10\x01\x12\x13\n\x0f\x41XIS_ENGAGEMENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fleadloop/v1/qualification.proto\x12\x0bleadloop.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16leadloop/v1/lead.proto\x1a\x19leadloop/v1/options.proto\"\xc0\x01\n\tScorePart\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x1f\n\x04\x61xis\x18\x02 \x01(\x0e\x32\x11.leadloop.v1.Axis\x12\x0e\n\x06points\x18\x03 \x01(\x05\x12\x0e\n\x06\x63\x61pped\x18\x04 \x01(\x05\x12\r\n\x05\x63ount\x18\x05 \x01(\x05\x12\x13\n\x0b\x61\x63tivity_id\x18\x06 \x01(\t\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64\x65\x63\x61yed\x18\x08 \x01(\x05\"*\n\nClosedGate\x12\x0c\n\x04gate\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x98\x02\n\x05Score\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x0b\n\x03\x66it\x18\x02 \x01(\x05\x12\x12\n\nengagement\x18\x03 \x01(\x05\x12%\n\x05parts\x18\x04 \x03(\x0b\x32\x16.leadloop.v1.ScorePart\x12-\n\x0c\x63losed_gates\x18\x05 \x03(\x0b\x32\x17.leadloop.v1.ClosedGate\x12\x32\n\x08products\x18\x06 \x03(\x0b\x32 .leadloop.v1.Score.ProductsEntry\x12\x16\n\tpredicted\x18\x07 \x01(\x05H\x00\x88\x01\x01\x1a/\n\rProductsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x42\x0c\n\n_predicted\"\xcf\x01\n\nLeadScored\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12!\n\x05score\x18\x02 \x01(\x0b\x32\x12.leadloop.v1.Score\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x13\n\x0btier_before\x18\x04 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x05 \x01(\x05\x12-\n\tscored_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp: \x8a\xb5\x18\x11qualifications.v1\x92\xb5\x18\x07lead_id\"\xa6\x03\n\rLeadQualified\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x18\n\x10qualification_id\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\x05\x12\x0c\n\x04tier\x18\x04 \x01(\t\x12!\n\x05score\x18\x05 \x01(\x0b\x32\x12.leadloop.v1.Score\x12\x1f\n\x04lead\x18\x06 \x01(\x0b\x32\x11.leadloop.v1.Lead\x12!\n\x05touch\x18\x07 \x01(\x0b\x32\x12.leadloop.v1.Touch\x12\x19\n\x11\x61greement_version\x18\x08 \x01(\x05\x12\x30\n\x0cqualified_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07trigger\x18\x0b \x01(\t\x12\x0f\n\x07product\x18\x0c \x01(\t\x12$\n\x07\x63hanges\x18\r \x03(\x0b\x32\x13.leadloop.v1.Change: \x8a\xb5\x18\x11qualifications.v1\x92\xb5\x18\x07lead_id\"5\n\x06\x43hange\x12\x0c\n\x04what\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xf1\x01\n\x10LeadDisqualified\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\x18\n\x10qualification_id\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\x05\x12!\n\x05score\x18\x04 \x01(\x0b\x32\x12.leadloop.v1.Score\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x06 \x01(\x05\x12\x33\n\x0f\x64isqualified_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp: \x8a\xb5\x18\x11qualifications.v1\x92\xb5\x18\x07lead_id*?\n\x04\x41xis\x12\x14\n\x10\x41XIS_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41XIS_FIT\x10\x01\x12\x13\n\x0f\x41XIS_ENGAGEMENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadloop.v1.qualification_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SCORE_PRODUCTSENTRY']._loaded_options = None
+  _globals['_SCORE_PRODUCTSENTRY']._serialized_options = b'8\001'
   _globals['_LEADSCORED']._loaded_options = None
   _globals['_LEADSCORED']._serialized_options = b'\212\265\030\021qualifications.v1\222\265\030\007lead_id'
   _globals['_LEADQUALIFIED']._loaded_options = None
   _globals['_LEADQUALIFIED']._serialized_options = b'\212\265\030\021qualifications.v1\222\265\030\007lead_id'
   _globals['_LEADDISQUALIFIED']._loaded_options = None
   _globals['_LEADDISQUALIFIED']._serialized_options = b'\212\265\030\021qualifications.v1\222\265\030\007lead_id'
-  _globals['_AXIS']._serialized_start=1322
-  _globals['_AXIS']._serialized_end=1385
+  _globals['_AXIS']._serialized_start=1588
+  _globals['_AXIS']._serialized_end=1651
   _globals['_SCOREPART']._serialized_start=133
-  _globals['_SCOREPART']._serialized_end=308
-  _globals['_CLOSEDGATE']._serialized_start=310
-  _globals['_CLOSEDGATE']._serialized_end=352
-  _globals['_SCORE']._serialized_start=355
-  _globals['_SCORE']._serialized_end=496
-  _globals['_LEADSCORED']._serialized_start=499
-  _globals['_LEADSCORED']._serialized_end=706
-  _globals['_LEADQUALIFIED']._serialized_start=709
-  _globals['_LEADQUALIFIED']._serialized_end=1076
-  _globals['_LEADDISQUALIFIED']._serialized_start=1079
-  _globals['_LEADDISQUALIFIED']._serialized_end=1320
+  _globals['_SCOREPART']._serialized_end=325
+  _globals['_CLOSEDGATE']._serialized_start=327
+  _globals['_CLOSEDGATE']._serialized_end=369
+  _globals['_SCORE']._serialized_start=372
+  _globals['_SCORE']._serialized_end=652
+  _globals['_SCORE_PRODUCTSENTRY']._serialized_start=591
+  _globals['_SCORE_PRODUCTSENTRY']._serialized_end=638
+  _globals['_LEADSCORED']._serialized_start=655
+  _globals['_LEADSCORED']._serialized_end=862
+  _globals['_LEADQUALIFIED']._serialized_start=865
+  _globals['_LEADQUALIFIED']._serialized_end=1287
+  _globals['_CHANGE']._serialized_start=1289
+  _globals['_CHANGE']._serialized_end=1342
+  _globals['_LEADDISQUALIFIED']._serialized_start=1345
+  _globals['_LEADDISQUALIFIED']._serialized_end=1586
 # @@protoc_insertion_point(module_scope)

@@ -56,17 +56,20 @@ class ScorePart(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     ACTIVITY_ID_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    DECAYED_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """The rule's name in the agreement."""
     axis: Global___Axis.ValueType
     points: _builtins.int
     """Points given, after caps; may be negative."""
     capped: _builtins.int
-    """Points that a cap took away; zero or more."""
+    """Points that caps took away; zero or more."""
     count: _builtins.int
     """How many activities counted; 0 for a fit rule."""
     activity_id: _builtins.str
     """The newest activity that counted, empty for a fit rule."""
+    decayed: _builtins.int
+    """Points that time took away; zero or more."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When that activity happened."""
@@ -81,10 +84,11 @@ class ScorePart(_message.Message):
         count: _builtins.int = ...,
         activity_id: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        decayed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_id", b"activity_id", "axis", b"axis", "capped", b"capped", "count", b"count", "occurred_at", b"occurred_at", "points", b"points", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_id", b"activity_id", "axis", b"axis", "capped", b"capped", "count", b"count", "decayed", b"decayed", "occurred_at", b"occurred_at", "points", b"points", "rule", b"rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -121,21 +125,49 @@ class Score(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ProductsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TOTAL_FIELD_NUMBER: _builtins.int
     FIT_FIELD_NUMBER: _builtins.int
     ENGAGEMENT_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     CLOSED_GATES_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    PREDICTED_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """Sum of all parts."""
     fit: _builtins.int
     """Sum of the fit parts."""
     engagement: _builtins.int
     """Sum of the engagement parts."""
+    predicted: _builtins.int
+    """Of the predictive model that the agreement names, 0 to 100; absent when it names none."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScorePart]: ...
     @_builtins.property
     def closed_gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClosedGate]: ...
+    @_builtins.property
+    def products(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """By product line: the sum of the parts whose rules name it."""
+
     def __init__(
         self,
         *,
@@ -144,12 +176,16 @@ class Score(_message.Message):
         engagement: _builtins.int = ...,
         parts: _abc.Iterable[Global___ScorePart] | None = ...,
         closed_gates: _abc.Iterable[Global___ClosedGate] | None = ...,
+        products: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        predicted: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_predicted", b"_predicted", "predicted", b"predicted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_gates", b"closed_gates", "engagement", b"engagement", "fit", b"fit", "parts", b"parts", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_predicted", b"_predicted", "closed_gates", b"closed_gates", "engagement", b"engagement", "fit", b"fit", "parts", b"parts", "predicted", b"predicted", "products", b"products", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__predicted: _TypeAlias = _typing.Literal["predicted"]  # noqa: Y015
+    _WhichOneofArgType__predicted: _TypeAlias = _typing.Literal["_predicted", b"_predicted"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__predicted) -> _WhichOneofReturnType__predicted | None: ...
 
 Global___Score: _TypeAlias = Score  # noqa: Y015
 
@@ -210,6 +246,8 @@ class LeadQualified(_message.Message):
     QUALIFIED_AT_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     TRIGGER_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     qualification_id: _builtins.str
     cycle: _builtins.int
@@ -219,6 +257,8 @@ class LeadQualified(_message.Message):
     agreement_version: _builtins.int
     trigger: _builtins.str
     """The newest activity's kind, empty when fit alone qualified."""
+    product: _builtins.str
+    """The product line with the most points, empty when none has any."""
     @_builtins.property
     def score(self) -> Global___Score: ...
     @_builtins.property
@@ -235,6 +275,10 @@ class LeadQualified(_message.Message):
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When intake received the message that led to this."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
+        """What is different from the cycle before; empty in the first."""
+
     def __init__(
         self,
         *,
@@ -249,14 +293,46 @@ class LeadQualified(_message.Message):
         qualified_at: _timestamp_pb2.Timestamp | None = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
         trigger: _builtins.str = ...,
+        product: _builtins.str = ...,
+        changes: _abc.Iterable[Global___Change] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "qualified_at", b"qualified_at", "received_at", b"received_at", "score", b"score", "touch", b"touch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "cycle", b"cycle", "lead", b"lead", "lead_id", b"lead_id", "qualification_id", b"qualification_id", "qualified_at", b"qualified_at", "received_at", b"received_at", "score", b"score", "tier", b"tier", "touch", b"touch", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "changes", b"changes", "cycle", b"cycle", "lead", b"lead", "lead_id", b"lead_id", "product", b"product", "qualification_id", b"qualification_id", "qualified_at", b"qualified_at", "received_at", b"received_at", "score", b"score", "tier", b"tier", "touch", b"touch", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeadQualified: _TypeAlias = LeadQualified  # noqa: Y015
+
+@_typing.final
+class Change(_message.Message):
+    """One thing that is different from the time when the cycle before began."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """A field of the lead, a rule of the agreement, or "tier", "agreement", "activities"."""
+    before: _builtins.str
+    """As text; empty when there was nothing."""
+    after: _builtins.str
+    """As text; empty when there is nothing now."""
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
 
 @_typing.final
 class LeadDisqualified(_message.Message):

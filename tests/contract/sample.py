@@ -22,7 +22,11 @@ def fill(message: Message, depth: int = 0) -> Message:
     """Set every field of a message to a value of its own."""
     for field in message.DESCRIPTOR.fields:
         if field.message_type and field.message_type.GetOptions().map_entry:
-            getattr(message, field.name)["key"] = f"{field.name} value"
+            kind = field.message_type.fields_by_name["value"]
+            is_text = kind.type == FieldDescriptor.TYPE_STRING
+            getattr(message, field.name)["key"] = (
+                f"{field.name} value" if is_text else _value(kind)
+            )
         elif field.message_type:
             _fill_message(message, field, depth)
         elif field.is_repeated:
