@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,8 +17,10 @@ from services.scoring import metrics, rules, store
 from services.scoring.conditions import Values
 from services.scoring.contract import activity_of, agreement_of, facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
-from services.scoring.rules import Activity, Agreement, Decision, Fault, Standing
+from services.scoring.definition import Activity, Agreement
+from services.scoring.rules import Decision, Fault, Standing
 from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
+from services.scoring.tallies import day_of
 from services.scoring.verdicts import Verdict
 
 log = structlog.get_logger()
@@ -130,8 +131,7 @@ class Batch:
             # Told before: it is not even the newest message about the lead.
             self._settle(before, before, None, cause)
             return
-        after = replace(
-            before,
+        after = before._replace(
             lead=lead,
             touch=touch,
             received_at=seen.received_at or before.received_at,
@@ -151,7 +151,7 @@ class Batch:
             return
         self._close(cycle, reason)
         self._cool_down(before.lead_id, cycle)
-        self._settle(before, replace(before, cycle=cycle), None, cause)
+        self._settle(before, before._replace(cycle=cycle), None, cause)
 
     def merge(self, survivor_id: str, merged_id: str, lead: bytes, cause: Cause) -> None:
         """Make `merged_id` a part of `survivor_id`, whose facts are now `lead`."""
@@ -162,11 +162,10 @@ class Batch:
         cycle = joined(survivor.cycle, merged.cycle)
         for one in (survivor.cycle, merged.cycle):
             if one.is_open and one.qualification_id != cycle.qualification_id:
-                self._close(replace(one, stage=Stage.MERGED, closed_at=self._work.now), "")
+                self._close(one._replace(stage=Stage.MERGED, closed_at=self._work.now), "")
         self._cool_down(survivor.lead_id, cycle)
         ledger = self._join_ledgers(survivor, merged)
-        joint = replace(
-            survivor,
+        joint = survivor._replace(
             lead=lead,
             touch=newest_touch(survivor.touch, merged.touch),
             activity_count=len({activity.activity_id for activity in ledger}),
@@ -176,7 +175,7 @@ class Batch:
             cycle=cycle,
         )
         # No version: the joint ledger is judged from scratch.
-        self._settle(replace(survivor, scored_version=0), joint, None, cause)
+        self._settle(survivor._replace(scored_version=0), joint, None, cause)
         self._point(merged, survivor.lead_id)
 
     async def save(self) -> None:
@@ -245,7 +244,8 @@ class Batch:
     ) -> LeadState:
         """Decide on a standing; return the state with it, its points, tier and cycle."""
         now, cycle = self._work.now, after.cycle
-        sums = rules.sums_of(standing, agreement)
+        day = day_of(now)
+        sums = rules.sums_of(standing, agreement, day)
         tier, faults = rules.tier_of(standing, sums, self._facts_of(after.lead), agreement)
         self._faults.update(faults)
         decision = rules.decide(tier_before, tier, standing, cycle, agreement, now)
@@ -253,17 +253,16 @@ class Batch:
             cycle = cycle.next(self._work.ids.new(now), now)
         elif decision is Decision.DISQUALIFIED:
             cycle = cycle.close_by_gate(now)
-        decided = replace(
-            after,
+        decided = after._replace(
             standing=standing,
             scored_version=agreement.version,
             tier=tier,
-            fit=sums["fit"],
-            engagement=sums["engagement"],
+            fit=sums.fit,
+            engagement=sums.engagement,
             cycle=cycle,
         )
         if decision is not Decision.NOTHING:
-            score = rules.score_of(standing, tier, agreement)
+            score = rules.score_of(standing, sums, tier, agreement, day)
             verdict = Verdict(decision, tier_before, decided, score, agreement.version, now)
             self._publish(verdict, cause)
         return decided
@@ -290,7 +289,7 @@ class Batch:
         if record is None:
             self._closings[cycle.qualification_id] = closing
         else:
-            self._opened[cycle.qualification_id] = replace(record, **closing._asdict())
+            self._opened[cycle.qualification_id] = record._replace(**closing._asdict())
 
     def _cool_down(self, lead_id: str, cycle: Cycle) -> None:
         """Have the lead judged again when its cool-down ends."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 import cel
 
@@ -97,7 +98,7 @@ class Condition:
         return self._program is not None
 
     def judge(
-        self, lead: Values, activity: Values = NOTHING, sums: Values = NOTHING
+        self, lead: Values, activity: Values = NOTHING, sums: Mapping[str, Any] = NOTHING
     ) -> Verdict:
         """Say whether the condition holds for these values."""
         if self.lead_fields is None:

@@ -1,8 +1,8 @@
 """The cycles of a lead: each qualification opens one, an outcome ends it, some end them all."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Stage(StrEnum):
@@ -24,13 +24,12 @@ class Stage(StrEnum):
 _FINAL = (Stage.WON, Stage.DISQUALIFIED)
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
+class Cycle(NamedTuple):
     """The newest cycle of a lead; number 0 before the first.
 
     Attributes:
         number: The newest one's number, from 1.
-        count: Cycles of the person so far; more than the number after a merge.
+        so_far: Cycles of the person so far; more than the number after a merge.
         stage: Where the newest one stands.
         qualification_id: The newest one's id; empty before the first.
         opened_at: When it began.
@@ -39,7 +38,7 @@ class Cycle:
     """
 
     number: int = 0
-    count: int = 0
+    so_far: int = 0
     stage: Stage = Stage.NONE
     qualification_id: str = ""
     opened_at: datetime | None = None
@@ -61,7 +60,7 @@ class Cycle:
             now: A cool-down must be over by then.
             cycles_max: The agreed number of cycles; 0 means no limit.
         """
-        if self.is_open or self.stage in _FINAL or 0 < cycles_max <= self.count:
+        if self.is_open or self.stage in _FINAL or 0 < cycles_max <= self.so_far:
             return False
         if self.not_before is not None and now < self.not_before:
             return False
@@ -71,12 +70,12 @@ class Cycle:
 
     def next(self, qualification_id: str, now: datetime) -> "Cycle":
         """Begin the next cycle."""
-        count = self.count + 1
-        return Cycle(count, count, Stage.OPEN, qualification_id, opened_at=now)
+        number = self.so_far + 1
+        return Cycle(number, number, Stage.OPEN, qualification_id, opened_at=now)
 
     def close_by_gate(self, now: datetime) -> "Cycle":
         """End the open cycle because a gate closed."""
-        return replace(self, stage=Stage.GATE_CLOSED, closed_at=now)
+        return self._replace(stage=Stage.GATE_CLOSED, closed_at=now)
 
     def give_back(self, number: int, at: datetime, not_before: datetime | None) -> "Cycle":
         """End cycle `number` with a cool-down; an earlier or a returned one changes nothing.
@@ -85,7 +84,7 @@ class Cycle:
         """
         if number != self.number or self.stage in (Stage.NONE, Stage.RETURNED, *_FINAL):
             return self
-        return replace(self, stage=Stage.RETURNED, closed_at=at, not_before=not_before)
+        return self._replace(stage=Stage.RETURNED, closed_at=at, not_before=not_before)
 
     def disqualify(self, at: datetime) -> "Cycle":
         """End it for good."""
@@ -99,13 +98,13 @@ class Cycle:
         """End the open cycle with a lost deal; one that began later than that goes on."""
         if not self.is_open or (self.opened_at is not None and at < self.opened_at):
             return self
-        return replace(self, stage=Stage.LOST, closed_at=at, not_before=None)
+        return self._replace(stage=Stage.LOST, closed_at=at, not_before=None)
 
     def _end(self, stage: Stage, at: datetime) -> "Cycle":
         """Close for good; the first end stays."""
         if self.stage in _FINAL:
             return self
-        return replace(self, stage=stage, closed_at=at, not_before=None)
+        return self._replace(stage=stage, closed_at=at, not_before=None)
 
 
 def joined(survivor: Cycle, merged: Cycle) -> Cycle:
@@ -115,7 +114,7 @@ def joined(survivor: Cycle, merged: Cycle) -> Cycle:
     for good, then an open cycle (the survivor's when both are open), then the later end.
     """
     order = sorted((survivor, merged), key=_weight, reverse=True)
-    return replace(order[0], count=survivor.count + merged.count)
+    return order[0]._replace(so_far=survivor.so_far + merged.so_far)
 
 
 def _weight(cycle: Cycle) -> tuple[bool, bool, float]:

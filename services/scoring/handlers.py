@@ -29,7 +29,7 @@ from services.scoring import store
 from services.scoring.batch import COOL_DOWN, Batch, Seen, open_batch
 from services.scoring.contract import agreement_of
 from services.scoring.cycles import Cycle
-from services.scoring.rules import Agreement
+from services.scoring.definition import Agreement
 
 log = structlog.get_logger()
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import text
 
 from leadloop.connection import Connection
 from services.scoring.cycles import Cycle, Stage
-from services.scoring.rules import Activity, Standing, Tally
+from services.scoring.standings import decode_standing, encode_standing
 from services.scoring.tables import METADATA as METADATA  # noqa: PLC0414 (a room shows its tables here)
 from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
 
@@ -284,7 +283,7 @@ def _columns_of(states: Sequence[LeadState]) -> dict[str, list[Any]]:
         "activity_counts": [state.activity_count for state in states],
         "received": [state.received_at for state in states],
         "cycles": [cycle.number for cycle in cycles],
-        "cycle_counts": [cycle.count for cycle in cycles],
+        "cycle_counts": [cycle.so_far for cycle in cycles],
         "stages": [cycle.stage for cycle in cycles],
         "qualification_ids": [cycle.qualification_id or None for cycle in cycles],
         "opened": [cycle.opened_at for cycle in cycles],
@@ -292,33 +291,3 @@ def _columns_of(states: Sequence[LeadState]) -> dict[str, list[Any]]:
         "not_befores": [cycle.not_before for cycle in cycles],
         "merged_into": [state.merged_into or None for state in states],
     }
-
-
-def encode_standing(standing: Standing) -> bytes:
-    """Return a standing as compact JSON."""
-    newest = standing.newest
-    return orjson.dumps(
-        {
-            "fit": standing.fit,
-            "closed": standing.closed,
-            "tallies": {name: tuple(tally) for name, tally in standing.tallies.items()},
-            "newest": newest
-            and (newest.activity_id, newest.kind, newest.occurred_at, newest.values),
-        }
-    )
-
-
-def decode_standing(body: bytes) -> Standing:
-    """Read what `encode_standing` wrote."""
-    kept = orjson.loads(body)
-    newest = kept["newest"]
-    return Standing(
-        fit=tuple(kept["fit"]),
-        closed=tuple(kept["closed"]),
-        tallies={
-            name: Tally(times, activity_id, datetime.fromisoformat(at))
-            for name, (times, activity_id, at) in kept["tallies"].items()
-        },
-        newest=newest
-        and Activity(newest[0], newest[1], datetime.fromisoformat(newest[2]), newest[3]),
-    )

@@ -1,6 +1,5 @@
 """The tables of scoring, and their rows as values."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -94,8 +93,7 @@ CYCLES = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LeadState:
+class LeadState(NamedTuple):
     """All that scoring keeps of a lead; revision 0 means that it is not stored yet.
 
     Attributes:
@@ -110,14 +108,14 @@ class LeadState:
     revision: int = 0
     lead: bytes | None = None
     touch: bytes | None = None
-    standing: Standing = field(default_factory=Standing)
+    standing: Standing = Standing()
     scored_version: int = 0
     tier: str = ""
     fit: int = 0
     engagement: int = 0
     activity_count: int = 0
     received_at: datetime | None = None
-    cycle: Cycle = field(default_factory=Cycle)
+    cycle: Cycle = Cycle()
     merged_into: str = ""
 
 
@@ -129,8 +127,7 @@ class Stored(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CycleRecord:
+class CycleRecord(NamedTuple):
     """One cycle in a lead's history; `score` is the one that it was opened with, serialised."""
 
     qualification_id: str

@@ -218,7 +218,7 @@ async def test_of_two_open_cycles_of_one_person_the_survivors_goes_on(
 
     state = await state_of(database)
     assert state.cycle.qualification_id == first.qualification_id
-    assert (state.cycle.number, state.cycle.count) == (1, 2)
+    assert (state.cycle.number, state.cycle.so_far) == (1, 2)
     clock.advance_to(MONDAY_MORNING + DAY)
     await handle(returned(clock.now()))
     await handle(recorded(visit(3, clock.now() + HOUR)))
