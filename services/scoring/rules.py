@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from services.scoring.conditions import Condition, Values, Verdict
+from leadloop.conditions import Condition, Values, Verdict
 from services.scoring.cycles import Cycle
 
 # What a tier's condition reads of the newest activity when there is none.

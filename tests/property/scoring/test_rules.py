@@ -4,7 +4,7 @@ import cel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scoring.conditions import Condition, Values
+from leadloop.conditions import Condition, Values
 from services.scoring.rules import (
     Activity,
     Agreement,

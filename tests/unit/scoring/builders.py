@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.scoring.conditions import Condition, Values
+from leadloop.conditions import Condition, Values
 from services.scoring.rules import Activity, Agreement, Axis, Gate, Rule, Tier
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.scoring.conditions import Verdict
+from leadloop.conditions import Verdict
 from services.scoring.cycles import Cycle, Stage
 from services.scoring.rules import Decision, Fault, Standing, decide, replay, score
 from tests.unit.scoring.builders import (
