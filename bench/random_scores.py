@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from services.scoring.conditions import Condition, Value
+from leadloop.conditions import Condition, Value
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule, Tier
 from services.scoring.tallies import Timing
 

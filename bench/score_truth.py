@@ -19,10 +19,10 @@ import typer
 from bench import report
 from bench.random_scores import DAYS, START, random_agreement, random_lead, random_ledger
 from bench.slow_score import Slow, slow_score
+from leadloop.conditions import Values
 from services.scoring import rules
-from services.scoring.conditions import Values
-from services.scoring.definition import Activity, Agreement
-from services.scoring.rules import Axis, Score, Standing
+from services.scoring.definition import Activity, Agreement, Axis
+from services.scoring.rules import Score, Standing
 from services.scoring.standings import decode_standing, encode_standing
 from services.scoring.tallies import day_of
 
@@ -190,7 +190,12 @@ def _present(done: Sequence[Checked]) -> None:
     report.table(
         "Scores beside an independent slow reference",
         ("cases", "checks", "parts", "differences"),
-        [(f"{n:,}" for n in (figures.cases, figures.checks, figures.parts, len(differing)))],
+        [
+            [
+                f"{count:,}"
+                for count in (figures.cases, figures.checks, figures.parts, len(differing))
+            ]
+        ],
     )
     for line in differing[:SHOWN_MAX]:
         report.console.print(line, style="red")

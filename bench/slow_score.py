@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cel
 
-from services.scoring.conditions import Values
+from leadloop.conditions import Values
 from services.scoring.definition import Activity, Agreement, Axis, Rule
 from services.scoring.tallies import EPOCH, Timing
 
@@ -71,7 +71,7 @@ def slow_score(
     return Slow(sums, products, parts, closed, tiers[0] if tiers and not closed else "")
 
 
-def holds(text: str, **variables: Any) -> bool:
+def holds(text: str, **variables: object) -> bool:
     """Judge a condition by CEL itself; one that can't be judged does not hold."""
     program = _program(text)
     if program is None:
@@ -90,7 +90,7 @@ def _program(text: str) -> cel.Program | None:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else value
 
 
@@ -151,7 +151,7 @@ def _day(activity: Activity) -> int:
 
 
 def _after_caps(given: Mapping[str, int], agreement: Agreement) -> dict[str, int]:
-    """Take what is above a cap from the last rules first; caps of groups before those of sides."""
+    """Take what is above a cap from the last rules first; groups come before sides."""
     left = dict(given)
     sides = [axis.value for axis in Axis]
     for cap in sorted(agreement.points_max, key=lambda group: group in sides):

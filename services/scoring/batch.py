@@ -8,13 +8,13 @@ from typing import NamedTuple
 import structlog
 from google.protobuf.message import Message
 
+from leadloop.conditions import Values
 from leadloop.database import Work
 from leadloop.events import Envelope, encode
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
 from leadloop.v1 import lead_pb2
 from services.scoring import metrics, rules, store
-from services.scoring.conditions import Values
 from services.scoring.contract import activity_of, agreement_of, facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
 from services.scoring.definition import Activity, Agreement

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from leadloop.conditions import Condition, Value, Values
 from leadloop.errors import FieldError, Rejected
 from leadloop.events import moment, timestamp
 from leadloop.v1 import agreement_pb2, lead_pb2, qualification_pb2
-from services.scoring.conditions import Condition, Value, Values
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Reason, Rule, Tier
 from services.scoring.rules import Part, Score
 from services.scoring.tallies import Timing

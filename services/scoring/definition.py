@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from services.scoring.conditions import NOTHING, Condition, Values
+from leadloop.conditions import NOTHING, Condition, Values
 from services.scoring.tallies import Timing
 
 

@@ -197,12 +197,12 @@ def _moment_or_none(stamp: Timestamp) -> datetime | None:
 
 
 def _tell_broken(agreement: Agreement) -> None:
-    """Report conditions that do not compile: they never hold, and scoring goes on."""
+    """Report conditions that can't run at all: they never hold, and scoring goes on."""
     conditions = [(rule.name, rule.condition) for rule in agreement.rules]
     conditions += [(gate.name, gate.condition) for gate in agreement.gates]
     conditions += [(tier.name, tier.condition) for tier in agreement.tiers]
     for name, condition in conditions:
-        if not condition.compiles:
+        if condition.fault:
             log.error("condition.broken", version=agreement.version, condition=name)
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from services.scoring.conditions import Values, Verdict
+from leadloop.conditions import Values, Verdict
 from services.scoring.definition import Agreement, Axis, Tier
 from services.scoring.rules import NO_ACTIVITY, Standing, Sums
 

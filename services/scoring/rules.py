@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from services.scoring.conditions import Values, Verdict
+from leadloop.conditions import NOTHING, Values, Verdict
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
 from services.scoring.tallies import (
@@ -151,7 +151,7 @@ def replay(facts: Values, activities: Iterable[Activity], agreement: Agreement) 
         if newest_moment is None or moment > newest_moment:
             newest, newest_moment = activity, moment
         for rule in agreement.rules_for(activity.kind):
-            verdict = rule.condition.judge(facts, activity.values)
+            verdict = rule.condition.function(facts, activity.values, NOTHING)
             if verdict is Verdict.HOLDS:
                 hits.setdefault(rule.name, []).append(moment)
             elif verdict is not Verdict.FAILS:
@@ -195,7 +195,7 @@ def _held(
     """Return the tallies in which an activity counts, with it; None when it came too late."""
     held: dict[str, Tally] = {}
     for rule in agreement.rules_for(activity.kind):
-        verdict = rule.condition.judge(facts, activity.values)
+        verdict = rule.condition.function(facts, activity.values, NOTHING)
         if verdict is Verdict.HOLDS:
             moment = (activity.occurred_at, activity.activity_id)
             tally = counted(tallies.get(rule.name), moment, rule.timing)
@@ -220,13 +220,13 @@ def _judge_facts(
     closed: list[str] = []
     faults: list[Fault] = []
     for rule in agreement.fit_rules:
-        verdict = rule.condition.judge(facts)
+        verdict = rule.condition.function(facts, NOTHING, NOTHING)
         if verdict is Verdict.HOLDS:
             fit.append(rule.name)
         elif verdict is not Verdict.FAILS:
             faults.append(Fault(rule.name, verdict))
     for gate in agreement.gates:
-        verdict = gate.condition.judge(facts)
+        verdict = gate.condition.function(facts, NOTHING, NOTHING)
         if verdict is not Verdict.HOLDS:
             closed.append(gate.name)
             if verdict is not Verdict.FAILS:
@@ -254,7 +254,7 @@ def tier_of(
     values = sums.as_values()
     faults: list[Fault] = []
     for tier in agreement.tiers:
-        verdict = tier.condition.judge(facts, newest, values)
+        verdict = tier.condition.function(facts, newest, values)
         if verdict is Verdict.HOLDS:
             return tier.name, tuple(faults)
         if verdict is not Verdict.FAILS:

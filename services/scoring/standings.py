@@ -30,7 +30,7 @@ def decode_standing(body: bytes) -> Standing:
     return Standing(
         fit=tuple(kept["fit"]),
         closed=tuple(kept["closed"]),
-        tallies={name: _tally(*row) for name, row in kept["tallies"].items()},
+        tallies={name: _tally(row) for name, row in kept["tallies"].items()},
         newest=newest
         and Activity(newest[0], newest[1], datetime.fromisoformat(newest[2]), newest[3]),
     )
@@ -46,16 +46,17 @@ def _row(tally: Tally) -> Sequence[Any]:
     return (*first, days, tally.closed_before, tally.closed_count, f"{tally.faded:x}")
 
 
-def _tally(
-    times: int,
-    activity_id: str,
-    occurred_at: str,
-    days: Sequence[int] = (),
-    closed_before: int = 0,
-    closed_count: int = 0,
-    faded: str = "0",
-) -> Tally:
+def _tally(row: Sequence[Any]) -> Tally:
     """Read what `_row` wrote."""
-    at = datetime.fromisoformat(occurred_at)
+    times, activity_id, at, *rest = row
+    tally = Tally(times, activity_id, datetime.fromisoformat(at))
+    if not rest:
+        return tally
+    days, closed_before, closed_count, faded = rest
     by_day = dict(zip(days[::2], days[1::2], strict=True))
-    return Tally(times, activity_id, at, by_day, closed_before, closed_count, int(faded, 16))
+    return tally._replace(
+        days=by_day,
+        closed_before=closed_before,
+        closed_count=closed_count,
+        faded=int(faded, 16),
+    )

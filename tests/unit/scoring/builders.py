@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.scoring.conditions import Condition, Values
+from leadloop.conditions import Condition, Values
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule, Tier
 from services.scoring.tallies import Timing, day_of
 

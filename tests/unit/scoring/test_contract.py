@@ -105,6 +105,6 @@ def test_a_score_message_carries_the_parts_with_their_evidence():
     found = score(facts(), [an_activity(1), an_activity(2)], agreement_of(body), TODAY)
     (part,) = score_message(found).parts
 
-    assert (part.rule, part.points, part.capped, part.times) == ("r", 3, 3, 1)
+    assert (part.rule, part.points, part.capped, part.count) == ("r", 3, 3, 1)
     assert part.activity_id == an_activity(2).activity_id
     assert part.occurred_at.ToDatetime().minute == 2

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.scoring.conditions import Verdict
+from leadloop.conditions import Verdict
 from services.scoring.cycles import Cycle, Stage
 from services.scoring.rules import Decision, Fault, Standing, decide, replay, score
 from tests.unit.scoring.builders import (
@@ -104,7 +104,7 @@ def test_a_closed_gate_keeps_a_lead_from_every_tier_and_says_why():
 
     found = score(facts(consent="denied"), [], agreement, TODAY)
 
-    assert (found.tier, found.total) == ("", 100)
+    assert (found.tier, found.sums.total) == ("", 100)
     assert [gate.reason for gate in found.closed_gates] == ["asked not to be contacted"]
 
 
