@@ -244,8 +244,8 @@ class Batch:
     ) -> LeadState:
         """Decide on a standing; return the state with it, its points, tier and cycle."""
         now, cycle = self._work.now, after.cycle
-        day = day_of(now)
-        sums = rules.sums_of(standing, agreement, day)
+        points = rules.points_on(standing, agreement, day_of(now))
+        sums = rules.sums_of(points, agreement)
         tier, faults = rules.tier_of(standing, sums, self._facts_of(after.lead), agreement)
         self._faults.update(faults)
         decision = rules.decide(tier_before, tier, standing, cycle, agreement, now)
@@ -262,7 +262,7 @@ class Batch:
             cycle=cycle,
         )
         if decision is not Decision.NOTHING:
-            score = rules.score_of(standing, sums, tier, agreement, day)
+            score = rules.score_of(standing, points, sums, tier, agreement)
             verdict = Verdict(decision, tier_before, decided, score, agreement.version, now)
             self._publish(verdict, cause)
         return decided

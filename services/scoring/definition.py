@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from leadloop.conditions import NOTHING, Condition, Values
+from leadloop.conditions import NOTHING, Condition, Function, Values
 from services.scoring.tallies import Timing
 
 
@@ -162,11 +162,23 @@ class Agreement:
         )
 
     @cached_property
-    def _by_kind(self) -> Mapping[str, tuple[Rule, ...]]:
+    def fit_functions(self) -> tuple[tuple[str, Function], ...]:
+        """Return how the fit rules are judged, by name."""
+        return tuple((rule.name, rule.condition.function) for rule in self.fit_rules)
+
+    @cached_property
+    def gate_functions(self) -> tuple[tuple[str, Function], ...]:
+        """Return how the gates are judged, by name."""
+        return tuple((gate.name, gate.condition.function) for gate in self.gates)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, tuple[tuple[str, Function], ...]]:
         kinds = {rule.activity_kind for rule in self.engagement_rules} | {""}
         return {
             kind: tuple(
-                rule for rule in self.engagement_rules if rule.activity_kind in ("", kind)
+                (rule.name, rule.condition.function)
+                for rule in self.engagement_rules
+                if rule.activity_kind in ("", kind)
             )
             for kind in kinds
         }
@@ -179,8 +191,8 @@ class Agreement:
         """Return the reason with this code; None when the agreement has none."""
         return next((reason for reason in self.reasons if reason.code == code), None)
 
-    def rules_for(self, kind: str) -> tuple[Rule, ...]:
-        """Return the rules that judge activities of this kind."""
+    def functions_for(self, kind: str) -> tuple[tuple[str, Function], ...]:
+        """Return how the rules for activities of this kind are judged, by name."""
         by_kind = self._by_kind
         return by_kind.get(kind) or by_kind[""]
 
