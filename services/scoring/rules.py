@@ -261,8 +261,17 @@ def _judge_facts(
     return tuple(fit), tuple(closed), faults
 
 
-def points_on(standing: Standing, agreement: Agreement, day: int) -> Points:
-    """Return what a standing is worth on a day, rule by rule."""
+def points_on(
+    standing: Standing, agreement: Agreement, day: int, penalties_day: int | None = None
+) -> Points:
+    """Return what a standing is worth on a day, rule by rule.
+
+    Args:
+        standing: What the rules found.
+        agreement: The definition.
+        day: Since the EPOCH of tallies.
+        penalties_day: Another day for rules that take points away; None: the same.
+    """
     by_name = agreement.by_name
     given = [0] * len(by_name)
     worths: dict[str, Worth] = {}
@@ -271,7 +280,8 @@ def points_on(standing: Standing, agreement: Agreement, day: int) -> Points:
         given[place] = rule.points
     for name, tally in standing.tallies.items():
         place, rule = by_name[name]
-        worths[name] = worth = worth_on(tally, rule.timing, day)
+        at = day if penalties_day is None or rule.points >= 0 else penalties_day
+        worths[name] = worth = worth_on(tally, rule.timing, at)
         given[place] = points_for(rule.points, worth.units)
     uncapped = given if not agreement.caps else list(given)
     for cap in agreement.caps:
@@ -327,7 +337,14 @@ def decide(
     if standing.closed and cycle.is_open:
         return Decision.DISQUALIFIED
     newest_at = standing.newest.occurred_at if standing.newest else None
-    if tier and cycle.may_open_next(newest_at, now, agreement.cycles_max):
+    reason = agreement.reason(cycle.reason) if cycle.reason else None
+    may_open = tier and cycle.may_open_next(
+        newest_at,
+        now,
+        agreement.cycles_max,
+        needs_evidence=reason is not None and reason.reopened_by is not None,
+    )
+    if may_open:
         return Decision.QUALIFIED
     return Decision.SCORED if tier != tier_before else Decision.NOTHING
 
