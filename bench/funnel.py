@@ -1,7 +1,7 @@
 """A real funnel to learn from: Olist's marketing leads of 2018 with the deals they became.
 
-Two CSV files, published on Kaggle as "Marketing Funnel by Olist" under CC BY-NC-SA 4.0; they are
-read where they lie and are no part of this project.
+Two CSV files, published on Kaggle as "Marketing Funnel by Olist" under CC BY-NC-SA 4.0; they
+are read where they lie and are no part of this project.
 """
 
 import csv

@@ -21,7 +21,7 @@ from services.scoring.learning.history import History, split_at
 from services.scoring.learning.lift import Lift, lifts
 from services.scoring.learning.measure import Gain, Measures, compare, measure
 from services.scoring.learning.predictive import importances, learn_predictor, predict
-from services.scoring.learning.suggest import Suggestion, suggest
+from services.scoring.learning.suggest import NothingFound, Suggestion, suggest
 
 WANTED: Final = 0.68
 
@@ -125,9 +125,9 @@ def _measured(suggestion: Suggestion, later: History) -> Measures:
     return _enough(measure(scores, chances_of(suggestion.chances, scores), later.won))
 
 
-def _enough(found: T | TooLittle) -> T:
+def _enough(found: T | TooLittle | NothingFound) -> T:
     """Return what was found."""
-    if isinstance(found, TooLittle):
+    if isinstance(found, TooLittle | NothingFound):
         raise TooFew(str(found))
     return found
 
@@ -199,7 +199,7 @@ def _present_rules(found: Found) -> None:
         ],
     )
     report.table(
-        f"proposed rules, {found.suggestion.outcomes_per_rule:.0f} won leads for each rule weighed",
+        f"proposed rules; {found.suggestion.outcomes_per_rule:.0f} won leads for each weighed",
         ("condition", "points", "leads"),
         [(p.candidate.condition, p.points, p.held) for p in found.suggestion.proposals],
     )

@@ -55,6 +55,7 @@ def learn_forest(rows: Floats, texts: int, won: Flags, parameters: Parameters) -
         parameters: How trees are grown.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingClassifier(
         max_iter=parameters.rounds_max,
@@ -66,7 +67,12 @@ def learn_forest(rows: Floats, texts: int, won: Flags, parameters: Parameters) -
         categorical_features=np.arange(rows.shape[1]) < texts,
         early_stopping=False,
         random_state=parameters.seed,
-    ).fit(rows, won)
+    )
+    # One thread: sums come out the same on every machine, and a few busy cores do not make it
+    # many times slower, as they do when threads wait for each other.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(rows, won)
+        expected = np.asarray(model.decision_function(rows), dtype=np.float64)
     # The library numbers anew those levels that it meets.
     levels = [np.unique(column[~np.isnan(column)]) for column in rows[:, :texts].T]
     forest = Forest(
@@ -76,7 +82,6 @@ def learn_forest(rows: Floats, texts: int, won: Flags, parameters: Parameters) -
             for predictors in model._predictors
         ),
     )
-    expected = np.asarray(model.decision_function(rows), dtype=np.float64)
     _check(forest, rows, expected)
     return forest
 

@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from services.scoring.learning.columns import Field, is_missing, is_numeric, number
+from services.scoring.learning.columns import Field, is_missing, is_numeric
 from services.scoring.learning.enough import LEADS_PER_RULE_MIN
 from services.scoring.learning.history import Flags, History
+from services.scoring.learning.reading import numbers
 
 PER_COLUMN_MAX: Final = 40
 CANDIDATES_MAX: Final = 200
@@ -71,8 +72,7 @@ class Candidate:
             return np.array([is_missing(value) for value in values], dtype=np.bool_)
         if self.test is Test.IS:
             return np.array([value == self.value for value in values], dtype=np.bool_)
-        read = np.array([number(value) for value in values], dtype=np.float64)
-        return read >= float(self.value)
+        return numbers(values) >= float(self.value)
 
 
 def candidates(history: History, columns: Sequence[str]) -> tuple[Candidate, ...]:
@@ -106,7 +106,7 @@ def _of_column(column: str, values: Sequence[Field]) -> list[Candidate]:
 
 def _cuts(column: str, values: Sequence[Field]) -> list[Candidate]:
     """Return tests that cut a column of numbers, at values that occur."""
-    read = np.array([number(value) for value in values], dtype=np.float64)
+    read = numbers(values)
     there = read[~np.isnan(read)]
     if not there.size:
         return []

@@ -14,6 +14,7 @@ LEVELS_MAX: Final = 60
 LEADS_PER_LEVEL_MIN: Final = 20
 COLUMNS_MAX: Final = 200
 
+_KINDS: Final = {int, float, bool, str, type(None)}
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 
 
@@ -48,16 +49,19 @@ class Reader:
     def __init__(self, column: Column) -> None:
         """Number the levels in their order."""
         levels = column.levels
-        self._codes = None if levels is None else {level: n for n, level in enumerate(levels)}
         self._other = float(len(levels)) if levels and column.has_others else math.nan
+        self._codes: dict[Field, float] | None = None
+        if levels is not None:
+            self._codes = {level: float(number) for number, level in enumerate(levels)}
+            self._codes |= {None: math.nan, "": math.nan}
 
     def read(self, value: Field) -> float:
         """Return the number that a value stands for."""
         if self._codes is None:
             return number(value)
-        if is_missing(value):
-            return math.nan
-        return self._codes.get(str(value), self._other)
+        if value is None or type(value) is str:
+            return self._codes.get(value, self._other)
+        return math.nan if is_missing(value) else self._codes.get(str(value), self._other)
 
 
 def read_columns(fields: Mapping[str, Sequence[Field]]) -> tuple[Column, ...]:
@@ -67,8 +71,11 @@ def read_columns(fields: Mapping[str, Sequence[Field]]) -> tuple[Column, ...]:
 
 def is_numeric(values: Sequence[Field]) -> bool:
     """Say whether a column holds numbers alone, at least one."""
-    kinds = {type(value) for value in values if not is_missing(value)}
-    return bool(kinds) and kinds <= {int, float, bool}
+    kinds = set(map(type, values))
+    # Most columns are told by their types alone.
+    if str in kinds and any(type(value) is str and value for value in values):
+        return False
+    return kinds <= _KINDS and any(not is_missing(value) for value in values)
 
 
 def is_date(values: Sequence[Field]) -> bool:

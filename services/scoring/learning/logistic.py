@@ -5,6 +5,7 @@ share it; a lasso would drop one of two alike at random. Each column is brought 
 1 first, so that points for a count of ten opens shrink like those for a fact.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -50,12 +51,23 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Effects:
-    """What each column adds to the log-odds of being won, for each unit of its strength."""
+    """What each column adds to the log-odds of being won, for each unit of its strength.
+
+    Attributes:
+        trials: Each freedom on the leads that came next; empty when all are of one time.
+        loss_of_rate: The loss there of who promises every lead the mean rate so far.
+    """
 
     intercept: float
     of: Floats
     freedom: float
     trials: tuple[Trial, ...]
+    loss_of_rate: float
+
+    @property
+    def tell_nothing(self) -> bool:
+        """Say whether they did no better on the leads that came next than the mean rate."""
+        return bool(self.trials) and min(t.loss for t in self.trials) >= self.loss_of_rate
 
 
 def learn_effects(
@@ -64,10 +76,10 @@ def learn_effects(
     """Fit the model, its freedom chosen by forward validation within these leads."""
     units = _units(strengths)
     matrix = _matrix(strengths / units)
-    trials = _try_all(matrix, won, at, freedoms)
+    trials, loss_of_rate = _try_all(matrix, won, at, freedoms)
     best = min(trials, key=lambda trial: trial.loss).freedom if trials else min(freedoms)
     intercept, weights = _fit(matrix, won, [best])[0]
-    return Effects(intercept, weights / units, best, trials)
+    return Effects(intercept, weights / units, best, trials, loss_of_rate)
 
 
 def forward_folds(
@@ -92,21 +104,25 @@ def forward_folds(
 
 def _try_all(
     matrix: Matrix, won: Flags, at: Times, freedoms: Sequence[float]
-) -> tuple[Trial, ...]:
-    """Try each freedom on every fold that has both outcomes to learn from."""
+) -> tuple[tuple[Trial, ...], float]:
+    """Try each freedom, and the mean rate, on every fold with both outcomes to learn from."""
+    loss_of_rate = 0.0
     losses = dict.fromkeys(sorted(freedoms), 0.0)
     tried = 0
     for before, after in forward_folds(at):
         if won[before].all() or not won[before].any():
             continue
         tried += len(after)
+        rate = np.full(len(after), won[before].mean())
+        loss_of_rate += log_loss(rate, won[after]) * len(after)
         fits = _fit(matrix[before], won[before], sorted(freedoms))
         for freedom, (intercept, weights) in zip(losses, fits, strict=True):
             chances = logistic(intercept + matrix[after] @ weights)
             losses[freedom] += log_loss(chances, won[after]) * len(after)
     if not tried:
-        return ()
-    return tuple(Trial(freedom, loss / tried) for freedom, loss in losses.items())
+        return (), math.nan
+    trials = tuple(Trial(freedom, loss / tried) for freedom, loss in losses.items())
+    return trials, loss_of_rate / tried
 
 
 def _units(strengths: Strengths) -> Floats:

@@ -6,8 +6,9 @@ needs a correction; then the trees are grown again from all of them.
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Final
 
@@ -26,24 +27,33 @@ from services.scoring.learning.enough import TO_PREDICT, TooLittle, too_little
 from services.scoring.learning.forest import Forest
 from services.scoring.learning.history import Flags, Floats, History, moment_of_share
 from services.scoring.learning.predictor import FORMAT, Predictor
+from services.scoring.learning.reading import numbers_of
 from services.scoring.learning.usable import usable_columns
 
 # The part that learns how many trees to grow; the newer rest tells.
 SHARE_OF_OLDER: Final = 0.8
-DEFAULT: Final = Parameters()
+# Of more leads the newest are learned from: small trees gain nothing from more, and what sold
+# long ago says less. It also bounds the time, to about half a minute on one core.
+LEADS_MAX: Final = 100_000
+FEW: Final = Parameters()
+# Many leads need fewer, bolder trees.
+MANY: Final = Parameters(rounds_max=100, learning_rate=0.1)
+MANY_FROM: Final = 20_000
 
 
 def learn_predictor(
-    history: History, parameters: Parameters = DEFAULT
+    history: History, parameters: Parameters | None = None
 ) -> Predictor | TooLittle:
     """Learn a predictive score from the leads of a history.
 
     Its version is a hash of what it was learned from, of the parameters and of the library, so
     that the same version means the same model.
     """
+    history = _newest(history)
     missing = too_little(history.won, TO_PREDICT)
     if missing is not None:
         return missing
+    parameters = parameters or (MANY if len(history) >= MANY_FROM else FEW)
     usable, _ = usable_columns(history)
     columns = _texts_first(read_columns({name: history.fields[name] for name in usable}))
     rows = _rows(history, columns)
@@ -92,6 +102,15 @@ def importances(
     return dict(sorted(moved.items(), key=lambda item: (-item[1], item[0])))
 
 
+def _newest(history: History) -> History:
+    """Return the newest leads, as many as are learned from."""
+    if len(history) <= LEADS_MAX:
+        return history
+    newest = np.zeros(len(history), dtype=np.bool_)
+    newest[np.argsort(history.at, kind="stable")[-LEADS_MAX:]] = True
+    return history.part(newest)
+
+
 def _texts_first(columns: Sequence[Column]) -> tuple[Column, ...]:
     """Put texts before numbers: the library orders them so itself."""
     return tuple(sorted(columns, key=lambda column: not column.is_text))
@@ -103,8 +122,7 @@ def _rows(history: History, columns: Sequence[Column]) -> Floats:
     for place, column in enumerate(columns):
         values = history.fields.get(column.name)
         if values is not None:
-            reader = column.reader()
-            rows[:, place] = [reader.read(value) for value in values]
+            rows[:, place] = numbers_of(column, values)
     rows[:, len(columns) :] = history.strengths
     return rows
 
@@ -125,8 +143,10 @@ def _tune(
 
 def _grow(rows: Floats, texts: int, won: Flags, parameters: Parameters, rounds: int) -> Forest:
     """Grow trees from all leads, as many as did best."""
-    forest = learn_forest(rows, texts, won, parameters)
-    return Forest(forest.base, forest.trees[:rounds])
+    if rounds == 0:
+        rate = float(won.mean())
+        return Forest(math.log(rate / (1 - rate)), ())
+    return learn_forest(rows, texts, won, replace(parameters, rounds_max=rounds))
 
 
 def _one_outcome(won: Flags) -> bool:

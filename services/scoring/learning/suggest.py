@@ -27,6 +27,8 @@ from services.scoring.learning.usable import SetAside, usable_columns
 
 # Proposals beyond this would bury the agreement that people read.
 PROPOSALS_MAX: Final = 30
+# Nor is one worth a line whose effect is less than this beside the largest of all.
+EFFECT_SHARE_MIN: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,24 @@ class _Design:
         return _Design(self.places, chosen, self.strengths[:, columns])
 
 
-def suggest(history: History, *, with_proposals: bool = True) -> Suggestion | TooLittle:
+@dataclass(frozen=True, slots=True)
+class NothingFound:
+    """There is enough history, and it says nothing about these rules."""
+
+    leads: int
+    rules: int
+
+    def __str__(self) -> str:
+        """Say it plainly."""
+        return (
+            f"Nothing found: in {self.leads:,} leads, {self.rules:,} rules told won from lost "
+            "no better than the mean rate does, on the leads that came next. Keep the points."
+        )
+
+
+def suggest(
+    history: History, *, with_proposals: bool = True
+) -> Suggestion | NothingFound | TooLittle:
     """Suggest points from the leads of a history.
 
     Hold later leads back to measure the suggestion on: see `split_at`.
@@ -120,6 +139,8 @@ def suggest(history: History, *, with_proposals: bool = True) -> Suggestion | To
     columns, aside = usable_columns(history) if with_proposals else ((), ())
     wide = _design(history, columns)
     first = learn_effects(wide.strengths, history.won, history.at)
+    if first.tell_nothing:
+        return NothingFound(len(history), wide.strengths.shape[1])
     design = wide.only(_mattering(wide, first.of))
     effects = learn_effects(design.strengths, history.won, history.at, [first.freedom])
     rarer = min(int(history.won.sum()), int((~history.won).sum()))
@@ -153,9 +174,11 @@ def _is_met_enough(column: Strengths) -> bool:
 def _mattering(design: _Design, effects: Floats) -> list[int]:
     """Return the candidates that move scores most, in their order."""
     own = len(design.places)
+    reach = np.abs(effects) * np.abs(design.strengths).max(axis=0)
     moves = np.abs(effects[own:]) * design.strengths[:, own:].std(axis=0)
-    strongest = np.argsort(-moves, kind="stable")[:PROPOSALS_MAX]
-    return sorted(strongest.tolist())
+    strongest = np.argsort(-moves, kind="stable")[:PROPOSALS_MAX].tolist()
+    enough = EFFECT_SHARE_MIN * float(reach.max(initial=0.0))
+    return sorted(number for number in strongest if reach[own + number] >= enough)
 
 
 def _in_points(history: History, design: _Design, effects: Floats) -> Suggestion:
@@ -175,7 +198,7 @@ def _in_points(history: History, design: _Design, effects: Floats) -> Suggestion
         chances=Chances(0.0, 0.0),
         learned_from=len(history),
         outcomes_per_rule=0.0,
-        learned=Effects(0.0, effects, 0.0, ()),
+        learned=Effects(0.0, effects, 0.0, (), 0.0),
         set_aside=(),
     )
 

@@ -16,11 +16,11 @@ from services.scoring.learning.columns import (
     Column,
     Field,
     is_date,
-    is_numeric,
     read_columns,
 )
 from services.scoring.learning.history import Floats, History
 from services.scoring.learning.measure import auc
+from services.scoring.learning.reading import numbers_of
 
 # What is known of a lead before sales meet it seldom parts outcomes so well.
 AUC_TOO_GOOD: Final = 0.9
@@ -59,11 +59,10 @@ def _why_not(history: History, values: Sequence[Field]) -> str:
     if is_date(values):
         return "holds dates, which say nothing of leads to come"
     (column,) = read_columns({"": values})
-    reader = column.reader()
-    codes = np.array([reader.read(value) for value in values], dtype=np.float64)
+    codes = numbers_of(column, values)
     if len(codes) == 0 or _is_constant(codes):
         return "says the same of every lead" if column.levels != () else _all_rare(values)
-    if is_numeric(values) and _runs_with_time(codes, history):
+    if not column.is_text and _runs_with_time(codes, history):
         return "runs with time, like a number or a date of the lead"
     told = _told(codes, column, history)
     if told > AUC_TOO_GOOD:
