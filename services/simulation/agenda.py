@@ -1,4 +1,4 @@
-"""What is planned to happen in virtual time, moment by moment, in an order that never varies."""
+"""What is planned to happen in virtual time, in an order that never varies."""
 
 import heapq
 from collections.abc import Callable

@@ -22,6 +22,10 @@ Decide = Callable[[Handoff, Terms], Answer]
 _ROUTES_MAX = 5_000
 
 
+class Misfits(Exception):
+    """Somebody said what the agreement has no word for."""
+
+
 class Floor:
     """All handoffs under one agreement."""
 
@@ -60,7 +64,7 @@ class Floor:
         """Do what somebody in sales says; None when it is refused: they come too late.
 
         Raises:
-            ValueError: They named something that the agreement does not know.
+            Misfits: They named something that the agreement does not know: a bug.
         """
         handoff = self.handoffs.get(number)
         if handoff is None:
@@ -69,7 +73,7 @@ class Floor:
         if isinstance(answer, Refusal):
             return None
         if isinstance(answer, Misfit):
-            raise ValueError(f"{answer.field}: expected {answer.expected}, found another")
+            raise Misfits(f"{answer.field}: expected {answer.expected}")
         return self._settled(number, answer, now)
 
     def tick(self, number: int, now: datetime) -> Change:

@@ -49,9 +49,9 @@ class Lead:
     place: int = 0
     facts: Values = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
-    standing: Standing = Standing()
+    standing: Standing = field(default_factory=Standing)
     tier: str = ""
-    cycle: Cycle = Cycle()
+    cycle: Cycle = field(default_factory=Cycle)
     fades_at: datetime | None = None
     cools_until: datetime | None = None
 
@@ -161,5 +161,7 @@ def _reopen(lead: Lead, activities: Iterable[Activity], judge: Judge) -> None:
     cycle = lead.cycle
     if cycle.stage is not Stage.RETURNED or cycle.is_reopened or cycle.closed_at is None:
         return
-    if any(one.occurred_at > cycle.closed_at and judge.reopens(lead, one) for one in activities):
+    if any(
+        one.occurred_at > cycle.closed_at and judge.reopens(lead, one) for one in activities
+    ):
         lead.cycle = cycle._replace(is_reopened=True)

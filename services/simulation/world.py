@@ -22,7 +22,7 @@ from services.simulation.floor import Decide, Floor
 from services.simulation.leads import Judge, Lead, Seen
 from services.simulation.trial import Trial
 
-GATE = "a gate closed"
+_LAST = 1 << 60
 
 
 class Arrival(NamedTuple):
@@ -154,7 +154,14 @@ class World:
         elif decision is Decision.DISQUALIFIED:
             number = self._open.get(lead.lead_id)
             if number is not None:
-                self._happened(number, self.floor.withdraw(number, GATE, now), now)
+                why = self._why_withdrawn(lead)
+                self._happened(number, self.floor.withdraw(number, why, now), now)
+
+    def _why_withdrawn(self, lead: Lead) -> str:
+        """Return why the closed gates keep the lead back, as scoring tells it."""
+        closed = set(lead.standing.closed)
+        gates = [gate for gate in self.trial.definition.gates if gate.name in closed]
+        return "; ".join(gate.reason or gate.name for gate in gates)
 
     def _hand_over(self, lead: Lead, now: datetime) -> None:
         for watcher in self._watchers:
@@ -165,8 +172,7 @@ class World:
 
     def _plan_lead(self, lead: Lead) -> None:
         if (at := lead.next_at) is not None:
-            tie = lead.seen[lead.place].order if lead.place < len(lead.seen) else 0
-            self.agenda.plan(at, Rank.LEADS, partial(self._look_at_lead, lead), tie)
+            self.agenda.plan(at, Rank.LEADS, partial(self._look_at_lead, lead), _tie(lead, at))
 
     def _happened(self, number: int, change: Change, now: datetime) -> None:
         for watcher in self._watchers:
@@ -235,6 +241,13 @@ class World:
         decision = leads.decide(lead, None, self._judge, self.trial.definition, now)
         self._follow(lead, decision, now)
         self._plan_lead(lead)
+
+
+def _tie(lead: Lead, at: datetime) -> int:
+    """Return a lead's place among those of one moment: what time alone does comes last."""
+    if lead.place < len(lead.seen) and lead.seen[lead.place].at == at:
+        return lead.seen[lead.place].order
+    return _LAST
 
 
 def owner_of(change: Change) -> Person | None:

@@ -3,13 +3,15 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from leadloop.events import decode, moment
 from leadloop.v1 import lead_pb2 as lead
-from leadloop.v1.handoff_pb2 import HandoffRouted
+from leadloop.v1.handoff_pb2 import HandoffReassigned, HandoffRouted
 from leadloop.v1.qualification_pb2 import LeadQualified
 from services.demo import company, sales
 from services.demo.company import ABSENCE, END, FIRST_DAY, SELLERS, SIZES
+from services.demo.people import Person as Somebody
 from services.demo.people import people_of
 from services.demo.quarter import Happened
 from services.demo.sales import Action, Assignment, Verb
@@ -26,32 +28,34 @@ from services.simulation.leads import ByRules, Prospect, Seen
 from services.simulation.trial import read_trial
 from services.simulation.world import World, owner_of
 
+LATER = 1_000_000
+
 
 def prospects_of(happened: list[Happened]) -> dict[str, Prospect]:
     """Return what became known of each lead, as the services published it."""
-    found: dict[str, Prospect] = {}
+    found: dict[str, list[Seen]] = {}
     for order, one in enumerate(happened):
         if one.topic != "leads.v1":
             continue
         event = decode(one.type, one.value)
         assert isinstance(event, lead.LeadCaptured | lead.ActivityRecorded)
-        is_new = isinstance(event, lead.LeadCaptured)
+        facts_now = facts_of(event.lead) if isinstance(event, lead.LeadCaptured) else None
         seen = Seen(
             datetime.fromisoformat(one.time),
-            facts_of(event.lead) if is_new else None,
+            facts_now,
             activity_of(event.activity) if event.HasField("activity") else None,
-            order,
+            # Of one moment, scoring takes all that is captured first, then the activities.
+            LATER + order if facts_now is None else order,
         )
-        known = found.setdefault(event.lead_id, Prospect(event.lead_id, []))
-        known.seen.append(seen)
-    return found
+        found.setdefault(event.lead_id, []).append(seen)
+    return {lead_id: Prospect(lead_id, seen) for lead_id, seen in found.items()}
 
 
 @dataclass
 class Crew:
     """The demo's people in sales, who do what they did there with whatever they get."""
 
-    people: dict[str, object]
+    people: dict[str, Somebody]
     seed: int
     assigned: dict[int, Assignment] = field(default_factory=dict)
     too_late: set[tuple[int, int]] = field(default_factory=set)
@@ -74,9 +78,7 @@ class Crew:
         )
         self.assigned[number] = assignment
         for action in sales.plan(assignment, self.seed):
-            world.agenda.plan(
-                action.at, Rank.PEOPLE, lambda at, a=action: self._act(world, a, at)
-            )
+            world.agenda.plan(action.at, Rank.PEOPLE, partial(self._act, world, action))
 
     def _act(self, world: World, action: Action, now: datetime) -> None:
         one = action.assignment
@@ -125,8 +127,22 @@ class Notes:
                 self.events.append((now, routed(change.handoff.lead_id, fact)))
             else:
                 message = Messages(now).of(change.handoff, fact, sequence)
-                message.handoff_id = ""
-                self.events.append((now, message))
+                self.events.append((now, plain(message)))
+
+
+def plain(event):
+    """Return an event without its handoff's id, those passed over in the order of names.
+
+    Both list the same people; the simulation does not line them up anew for each moment.
+    """
+    event.handoff_id = ""
+    if isinstance(event, HandoffReassigned):
+        chosen = [one for one in event.candidates if not one.passed_over_because]
+        others = [one for one in event.candidates if one.passed_over_because]
+        ordered = chosen + sorted(others, key=lambda one: one.person_id)
+        del event.candidates[:]
+        event.candidates.extend(ordered)
+    return event
 
 
 def routed(lead_id: str, fact: facts.Routed):
@@ -135,7 +151,7 @@ def routed(lead_id: str, fact: facts.Routed):
         "routed",
         lead_id,
         fact.owner and fact.owner.id,
-        [(one.person.id, one.passed_over_because) for one in fact.candidates],
+        sorted((one.person.id, one.passed_over_because) for one in fact.candidates),
         fact.behind,
         [(one.started_at, one.warns_at, one.due_at) for one in fact.clocks],
     )
@@ -148,7 +164,7 @@ def live_again(happened: list[Happened], size: str, seed: int) -> Notes:
     prospects = prospects_of(happened)
     by_email = {person.email: person for person in people_of(SIZES[size], seed)}
     people = {
-        lead_id: by_email[prospect.seen[0].facts["email"]]
+        lead_id: by_email[str((prospect.seen[0].facts or {})["email"])]
         for lead_id, prospect in prospects.items()
     }
     notes = Notes()
@@ -177,10 +193,7 @@ def told_by_services(happened: list[Happened]) -> list[tuple[datetime, object]]:
             found.append((at, ("qualified", event.lead_id, event.cycle, event.tier)))
         elif isinstance(event, HandoffRouted):
             owner = event.owner.person_id if event.HasField("owner") else None
-            candidates = [
-                (c.person_id, c.passed_over_because)
-                for c in event.candidates
-            ]
+            candidates = sorted((c.person_id, c.passed_over_because) for c in event.candidates)
             clocks = [
                 (moment(c.started_at), moment(c.warns_at), moment(c.due_at))
                 for c in event.clocks
@@ -189,6 +202,10 @@ def told_by_services(happened: list[Happened]) -> list[tuple[datetime, object]]:
                 (at, ("routed", event.lead_id, owner, candidates, event.behind, clocks))
             )
         elif one.topic == "handoffs.v1":
-            event.handoff_id = ""
-            found.append((at, event))
+            found.append((at, plain(event)))
     return found
+
+
+def lead_of(event) -> str:
+    """Return which lead an event is about."""
+    return event[1] if isinstance(event, tuple) else event.lead_id
