@@ -20,7 +20,7 @@ from services.handoff.cycle import Change, Handoff
 from services.handoff.facts import AttemptResult, Channel
 from services.handoff.rules import Attempt, Recycle, Reject
 from services.simulation.agenda import Rank
-from services.simulation.draws import ATTEMPTS_MAX, Fate, Handling, spread_out
+from services.simulation.draws import Fate, Handling, spread_out
 from services.simulation.team import Market, Team, Worker, known_away, next_open
 from services.simulation.trial import Trial
 from services.simulation.world import World, owner_of
@@ -224,8 +224,8 @@ class Crew:
 
     def _attempt(self, world: World, desk: _Desk, case: Case, now: datetime) -> None:
         """Try to reach the person; plan what follows from that."""
-        place = min(case.attempts, ATTEMPTS_MAX - 1)
-        is_reached = case.handling.reached[place] < self._market.reached
+        reached, gap = case.handling.attempt()
+        is_reached = reached < self._market.reached
         result = AttemptResult.CONNECTED if is_reached else AttemptResult.NO_ANSWER
         told = Attempt(case.owner_id, Channel.CALL, result)
         if case.is_over or not world.tell(
@@ -234,8 +234,8 @@ class Crew:
             return
         case.attempts += 1
         calendar, act = desk.worker.calendar, self._after_the_talk
-        if not is_reached and case.attempts < min(desk.worker.pace.attempts, ATTEMPTS_MAX):
-            at = due(now, _BETWEEN_ATTEMPTS * case.handling.gaps[place], calendar).at
+        if not is_reached and case.attempts < desk.worker.pace.attempts:
+            at = due(now, _BETWEEN_ATTEMPTS * gap, calendar).at
             again = partial(self._try_again, world, desk, case)
             world.agenda.plan(at, Rank.PEOPLE, again)
             return

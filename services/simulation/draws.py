@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-ATTEMPTS_MAX = 20
 # The quantile of nine in ten of the normal distribution.
 _NINE_OF_TEN = 1.2815515655446004
 _EFFORT_SPREAD = 0.5
@@ -42,16 +41,14 @@ class Handling:
         notice: Standard deviations from the median time to look at it.
         forgets: Below someone's share of forgotten leads, they forget it.
         effort: A factor on the minutes; 1 on average.
-        reached: For each attempt.
-        gaps: The same, as a factor on the time between attempts.
+        chances: Of its attempts, one after the other.
     """
 
     notice: float
     forgets: float
     accepts_elsewhere: float
     effort: float
-    reached: tuple[float, ...]
-    gaps: tuple[float, ...]
+    chances: Random
 
     @classmethod
     def of(cls, seed: int, lead_id: str, cycle: int, turn: int) -> "Handling":
@@ -63,9 +60,12 @@ class Handling:
             random.random(),
             random.random(),
             effort,
-            tuple(random.random() for _ in range(ATTEMPTS_MAX)),
-            tuple(0.5 + random.random() for _ in range(ATTEMPTS_MAX)),
+            random,
         )
+
+    def attempt(self) -> tuple[float, float]:
+        """Draw how the next attempt goes, and a factor on the time until the one after it."""
+        return self.chances.random(), 0.5 + self.chances.random()
 
 
 def spread_out(half: float, nine: float, deviations: float) -> float:
