@@ -110,9 +110,7 @@ def came_one_by_one(case: Case, random: Random) -> Standing:
 
 def _is_right(case: Case, standing: Standing, ledger: Sequence[Activity]) -> bool:
     """Say whether the score of a standing is the reference's, and its parts add up."""
-    sums = rules.sums_of(standing, case.agreement, case.day)
-    tier, _ = rules.tier_of(standing, sums, case.lead, case.agreement)
-    score = rules.score_of(standing, sums, tier, case.agreement, case.day)
+    score = rules.score_on(standing, case.lead, case.agreement, case.day)
     told = slow_score(case.lead, ledger, case.agreement, case.day)
     return _told(score) == told and _adds_up(score)
 

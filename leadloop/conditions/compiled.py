@@ -157,14 +157,14 @@ class _Writer:
         each = known.each()
         if len(each) > 1:
             self._uses.update(each)
-        remembered = engine.remembered(program, known)
+        by_values = engine.by_values(program, known)
         values = [self._value(read) for read in each]
         arguments = ", ".join(again for _, again in values)
         short = " and ".join(
             f"({first}.__class__ is not str or len({again}) <= {engine.REMEMBERED_LENGTH_MAX})"
             for first, again in values
         )
-        seen, unseen = self._bind(remembered), self._bind(remembered.__wrapped__)
+        seen, unseen = map(self._bind, by_values)
         if not each:
             return _Piece(f"{seen}()")
         return _Piece(f"({seen}({arguments}) if {short} else {unseen}({arguments}))")
@@ -209,7 +209,7 @@ class _Writer:
         )
 
     def _balanced(self, operator: str, terms: list[_Piece]) -> _Piece:
-        """Join the terms two by two as the engine does: which fault is told hangs on it."""
+        """Join the terms, halves first: of many, none stands deep in brackets."""
         if len(terms) == 1:
             return terms[0]
         middle = (len(terms) + 1) // 2
@@ -293,8 +293,11 @@ class _Writer:
         self._uses.update((left, right))
         (_, a), (_, b) = self._value(left), self._value(right)
         compare = self._bind(COMPARED[operator])
+        # Sums first: two whole numbers of ordinary size are the same everywhere.
         return _Piece(
-            f"({_absent(left)} if {a} is None else {_absent(right)} if {b} is None"
+            f"({a} {operator} {b} if {a}.__class__ is {b}.__class__ is int"
+            f" and {-_EXACT} < {a} < {_EXACT} and {-_EXACT} < {b} < {_EXACT}"
+            f" else {_absent(left)} if {a} is None else {_absent(right)} if {b} is None"
             f" else {compare}({a}, {b}))"
         )
 

@@ -192,11 +192,8 @@ async def try_score(trial: Trial, work: WorkDep) -> Scored:
     facts = facts_of(_lead(trial.lead))
     activities = [_activity(n, said, work.now) for n, said in enumerate(trial.activities)]
     standing = rules.replay(facts, activities, agreement).standing
-    day = day_of(work.now)
-    sums = rules.sums_of(standing, agreement, day)
-    tier, _ = rules.tier_of(standing, sums, facts, agreement)
-    score = rules.score_of(standing, sums, tier, agreement, day)
-    missing = missing_to_next_tier(standing, sums, facts, agreement, tier)
+    score = rules.score_on(standing, facts, agreement, day_of(work.now))
+    missing = missing_to_next_tier(standing, score.sums, facts, agreement, score.tier)
     evidence = {activity.activity_id: activity for activity in activities}
     return _scored(score, agreement, evidence, missing)
 
@@ -236,17 +233,14 @@ async def _find(work: Work, lead_id: UUID) -> LeadState:
 async def _explained(work: Work, state: LeadState) -> Explanation:
     """Read what stands behind a lead's score, under the version that it was scored by."""
     body = await views.find_agreement(work.connection, state.scored_version)
-    cycles = await views.list_cycles(work.connection, state.lead_id)
+    cycles = await store.list_cycles(work.connection, [state.lead_id])
     if body is None:
         nothing = Score(Sums(0, 0), (), (), "")
         return Explanation(state.lead_id, nothing, None, state.cycle, cycles, {}, None)
     agreement = agreement_of(body)
     facts = facts_of(lead_pb2.Lead.FromString(state.lead or b""))
-    day = day_of(work.now)
-    sums = rules.sums_of(state.standing, agreement, day)
-    tier, _ = rules.tier_of(state.standing, sums, facts, agreement)
-    score = rules.score_of(state.standing, sums, tier, agreement, day)
-    missing = missing_to_next_tier(state.standing, sums, facts, agreement, tier)
+    score = rules.score_on(state.standing, facts, agreement, day_of(work.now))
+    missing = missing_to_next_tier(state.standing, score.sums, facts, agreement, score.tier)
     evidence = await _evidence(work, state.lead_id, score)
     return Explanation(state.lead_id, score, agreement, state.cycle, cycles, evidence, missing)
 

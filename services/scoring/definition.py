@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from leadloop.conditions import NOTHING, Condition, Values
+from leadloop.conditions import NOTHING, Condition, Function, Values
 from services.scoring.tallies import Timing
 
 
@@ -162,11 +162,36 @@ class Agreement:
         )
 
     @cached_property
-    def _by_kind(self) -> Mapping[str, tuple[Rule, ...]]:
+    def closes_days(self) -> bool:
+        """Say whether an activity may come too late to be counted alone."""
+        return any(rule.timing.count_max and rule.timing.period_days for rule in self.rules)
+
+    @cached_property
+    def has_fading_penalties(self) -> bool:
+        """Say whether a score may rise by the passing of time alone."""
+        return any(
+            rule.points < 0 and (rule.timing.half_life_days or rule.timing.within_days)
+            for rule in self.engagement_rules
+        )
+
+    @cached_property
+    def fit_functions(self) -> tuple[tuple[str, Function], ...]:
+        """Return how the fit rules are judged, by name."""
+        return tuple((rule.name, rule.condition.function) for rule in self.fit_rules)
+
+    @cached_property
+    def gate_functions(self) -> tuple[tuple[str, Function], ...]:
+        """Return how the gates are judged, by name."""
+        return tuple((gate.name, gate.condition.function) for gate in self.gates)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, tuple[tuple[str, Function], ...]]:
         kinds = {rule.activity_kind for rule in self.engagement_rules} | {""}
         return {
             kind: tuple(
-                rule for rule in self.engagement_rules if rule.activity_kind in ("", kind)
+                (rule.name, rule.condition.function)
+                for rule in self.engagement_rules
+                if rule.activity_kind in ("", kind)
             )
             for kind in kinds
         }
@@ -179,20 +204,19 @@ class Agreement:
         """Return the reason with this code; None when the agreement has none."""
         return next((reason for reason in self.reasons if reason.code == code), None)
 
-    def rules_for(self, kind: str) -> tuple[Rule, ...]:
-        """Return the rules that judge activities of this kind."""
+    def functions_for(self, kind: str) -> tuple[tuple[str, Function], ...]:
+        """Return how the rules for activities of this kind are judged, by name."""
         by_kind = self._by_kind
         return by_kind.get(kind) or by_kind[""]
 
     def engagement_depends_on(self, before: Values, after: Values) -> bool:
         """Say whether past activities may count otherwise now that the facts have changed."""
         return any(
-            _differs(rule.condition.lead_fields, before, after)
-            for rule in self.engagement_rules
+            differs(rule.condition.lead_fields, before, after) for rule in self.engagement_rules
         )
 
 
-def _differs(fields: Iterable[str] | None, before: Values, after: Values) -> bool:
+def differs(fields: Iterable[str] | None, before: Values, after: Values) -> bool:
     """Say whether any of the fields changed; None stands for all of them."""
     names = before.keys() | after.keys() if fields is None else fields
     # 1 and 1.0 are equal in Python and not the same to CEL.

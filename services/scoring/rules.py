@@ -8,6 +8,7 @@ the same score.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from leadloop.conditions import NOTHING, Values, Verdict
@@ -16,14 +17,20 @@ from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
 from services.scoring.tallies import (
     Hit,
     Tally,
-    count_on,
+    Worth,
     counted,
-    points_on,
+    points_for,
     tally_of,
+    worth_on,
 )
+
+HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS
 
 # What a tier's condition reads of the newest activity when there is none.
 NO_ACTIVITY: Values = {"kind": "", "url": "", "form": ""}
+
+
+_PLACE = itemgetter(0)
 
 
 class Fault(NamedTuple):
@@ -54,6 +61,20 @@ class Found(NamedTuple):
 
     standing: Standing
     faults: tuple[Fault, ...]
+
+
+class Points(NamedTuple):
+    """What a standing is worth on a day.
+
+    Attributes:
+        given: Points by the rules' places, after all caps.
+        uncapped: The same before the caps of groups and sides.
+        worths: Behind them, by engagement rule.
+    """
+
+    given: list[int]
+    uncapped: list[int]
+    worths: Mapping[str, Worth]
 
 
 class Part(NamedTuple):
@@ -135,9 +156,15 @@ def score(
         day: Since the EPOCH of tallies, UTC.
     """
     standing = replay(facts, activities, agreement).standing
-    sums = sums_of(standing, agreement, day)
+    return score_on(standing, facts, agreement, day)
+
+
+def score_on(standing: Standing, facts: Values, agreement: Agreement, day: int) -> Score:
+    """Return the score of a standing on a day."""
+    points = points_on(standing, agreement, day)
+    sums = sums_of(points, agreement)
     tier, _ = tier_of(standing, sums, facts, agreement)
-    return score_of(standing, sums, tier, agreement, day)
+    return score_of(standing, points, sums, tier, agreement)
 
 
 def replay(facts: Values, activities: Iterable[Activity], agreement: Agreement) -> Found:
@@ -150,12 +177,12 @@ def replay(facts: Values, activities: Iterable[Activity], agreement: Agreement) 
         moment = (activity.occurred_at, activity.activity_id)
         if newest_moment is None or moment > newest_moment:
             newest, newest_moment = activity, moment
-        for rule in agreement.rules_for(activity.kind):
-            verdict = rule.condition.function(facts, activity.values, NOTHING)
-            if verdict is Verdict.HOLDS:
-                hits.setdefault(rule.name, []).append(moment)
-            elif verdict is not Verdict.FAILS:
-                faults.append(Fault(rule.name, verdict))
+        for name, function in agreement.functions_for(activity.kind):
+            verdict = function(facts, activity.values, NOTHING)
+            if verdict is HOLDS:
+                hits.setdefault(name, []).append(moment)
+            elif verdict is not FAILS:
+                faults.append(Fault(name, verdict))
     tallies = {
         name: tally_of(found, agreement.rule(name).timing) for name, found in hits.items()
     }
@@ -194,16 +221,16 @@ def _held(
 ) -> dict[str, Tally] | None:
     """Return the tallies in which an activity counts, with it; None when it came too late."""
     held: dict[str, Tally] = {}
-    for rule in agreement.rules_for(activity.kind):
-        verdict = rule.condition.function(facts, activity.values, NOTHING)
-        if verdict is Verdict.HOLDS:
+    for name, function in agreement.functions_for(activity.kind):
+        verdict = function(facts, activity.values, NOTHING)
+        if verdict is HOLDS:
             moment = (activity.occurred_at, activity.activity_id)
-            tally = counted(tallies.get(rule.name), moment, rule.timing)
+            tally = counted(tallies.get(name), moment, agreement.rule(name).timing)
             if tally is None:
                 return None
-            held[rule.name] = tally
-        elif verdict is not Verdict.FAILS:
-            faults.append(Fault(rule.name, verdict))
+            held[name] = tally
+        elif verdict is not FAILS:
+            faults.append(Fault(name, verdict))
     return held
 
 
@@ -219,28 +246,53 @@ def _judge_facts(
     fit: list[str] = []
     closed: list[str] = []
     faults: list[Fault] = []
-    for rule in agreement.fit_rules:
-        verdict = rule.condition.function(facts, NOTHING, NOTHING)
-        if verdict is Verdict.HOLDS:
-            fit.append(rule.name)
-        elif verdict is not Verdict.FAILS:
-            faults.append(Fault(rule.name, verdict))
-    for gate in agreement.gates:
-        verdict = gate.condition.function(facts, NOTHING, NOTHING)
-        if verdict is not Verdict.HOLDS:
-            closed.append(gate.name)
-            if verdict is not Verdict.FAILS:
-                faults.append(Fault(gate.name, verdict))
+    for name, function in agreement.fit_functions:
+        verdict = function(facts, NOTHING, NOTHING)
+        if verdict is HOLDS:
+            fit.append(name)
+        elif verdict is not FAILS:
+            faults.append(Fault(name, verdict))
+    for name, function in agreement.gate_functions:
+        verdict = function(facts, NOTHING, NOTHING)
+        if verdict is not HOLDS:
+            closed.append(name)
+            if verdict is not FAILS:
+                faults.append(Fault(name, verdict))
     return tuple(fit), tuple(closed), faults
 
 
-def sums_of(
-    standing: Standing, agreement: Agreement, day: int, predicted: int | None = None
-) -> Sums:
-    """Return what a standing is worth on a day."""
-    given = _capped(_given(standing, agreement, day), agreement)
-    border = len(agreement.fit_rules)
-    products = {line: sum(given[n] for n in at) for line, at in agreement.products.items()}
+def points_on(
+    standing: Standing, agreement: Agreement, day: int, penalties_day: int | None = None
+) -> Points:
+    """Return what a standing is worth on a day, rule by rule.
+
+    Args:
+        standing: What the rules found.
+        agreement: The definition.
+        day: Since the EPOCH of tallies.
+        penalties_day: Another day for rules that take points away; None: the same.
+    """
+    by_name = agreement.by_name
+    given = [0] * len(by_name)
+    worths: dict[str, Worth] = {}
+    for name in standing.fit:
+        place, rule = by_name[name]
+        given[place] = rule.points
+    for name, tally in standing.tallies.items():
+        place, rule = by_name[name]
+        at = day if penalties_day is None or rule.points >= 0 else penalties_day
+        worths[name] = worth = worth_on(tally, rule.timing, at)
+        given[place] = points_for(rule.points, worth.units)
+    uncapped = given if not agreement.caps else list(given)
+    for cap in agreement.caps:
+        _cut(given, cap.places, cap.points)
+    return Points(given, uncapped, worths)
+
+
+def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) -> Sums:
+    """Return the sums of a score."""
+    given, border = points.given, len(agreement.fit_rules)
+    products = {line: sum([given[n] for n in at]) for line, at in agreement.products.items()}
     return Sums(sum(given[:border]), sum(given[border:]), products, predicted)
 
 
@@ -255,25 +307,20 @@ def tier_of(
     faults: list[Fault] = []
     for tier in agreement.tiers:
         verdict = tier.condition.function(facts, newest, values)
-        if verdict is Verdict.HOLDS:
+        if verdict is HOLDS:
             return tier.name, tuple(faults)
-        if verdict is not Verdict.FAILS:
+        if verdict is not FAILS:
             faults.append(Fault(tier.name, verdict))
     return "", tuple(faults)
 
 
 def score_of(
-    standing: Standing, sums: Sums, tier: str, agreement: Agreement, day: int
+    standing: Standing, points: Points, sums: Sums, tier: str, agreement: Agreement
 ) -> Score:
-    """Return the score that these sums are of, its parts in the agreement's order."""
-    before = _given(standing, agreement, day)
-    given = _capped(list(before), agreement)
-    holding = {*standing.fit, *standing.tallies}
-    parts = tuple(
-        _part(rule, standing.tallies.get(rule.name), given[n], before[n], day)
-        for n, rule in enumerate(agreement.rules)
-        if rule.name in holding
-    )
+    """Return the whole score, its parts in the agreement's order."""
+    by_name, tallies = agreement.by_name, standing.tallies
+    held = sorted([by_name[name] for name in (*standing.fit, *tallies)], key=_PLACE)
+    parts = tuple([_part(rule, place, tallies.get(rule.name), points) for place, rule in held])
     closed = tuple(gate for gate in agreement.gates if gate.name in standing.closed)
     return Score(sums, parts, closed, tier)
 
@@ -290,29 +337,16 @@ def decide(
     if standing.closed and cycle.is_open:
         return Decision.DISQUALIFIED
     newest_at = standing.newest.occurred_at if standing.newest else None
-    if tier and cycle.may_open_next(newest_at, now, agreement.cycles_max):
+    reason = agreement.reason(cycle.reason) if cycle.reason else None
+    may_open = tier and cycle.may_open_next(
+        newest_at,
+        now,
+        agreement.cycles_max,
+        needs_evidence=reason is not None and reason.reopened_by is not None,
+    )
+    if may_open:
         return Decision.QUALIFIED
     return Decision.SCORED if tier != tier_before else Decision.NOTHING
-
-
-def _given(standing: Standing, agreement: Agreement, day: int) -> list[int]:
-    """Return what each rule gives on a day before caps, in the agreement's order."""
-    by_name = agreement.by_name
-    given = [0] * len(by_name)
-    for name in standing.fit:
-        place, rule = by_name[name]
-        given[place] = rule.points
-    for name, tally in standing.tallies.items():
-        place, rule = by_name[name]
-        given[place] = points_on(rule.points, tally, rule.timing, day)
-    return given
-
-
-def _capped(given: list[int], agreement: Agreement) -> list[int]:
-    """Return what is given once every cap has taken its share."""
-    for cap in agreement.caps:
-        _cut(given, cap.places, cap.points)
-    return given
 
 
 def _cut(given: list[int], places: tuple[int, ...], most: int) -> None:
@@ -326,12 +360,13 @@ def _cut(given: list[int], places: tuple[int, ...], most: int) -> None:
         over -= taken
 
 
-def _part(rule: Rule, tally: Tally | None, given: int, before: int, day: int) -> Part:
+def _part(rule: Rule, place: int, tally: Tally | None, points: Points) -> Part:
     """Return a rule's share, with what caps and time took away from it."""
+    given, uncapped = points.given[place], points.uncapped[place]
     if tally is None:
-        return Part(rule.name, rule.axis, given, capped=before - given)
-    points = abs(rule.points)
-    eligible, counting = count_on(tally, rule.timing, day)
-    capped = points * (eligible - counting) + before - given
-    decayed = points * (tally.times - eligible + counting) - abs(before)
+        return Part(rule.name, rule.axis, given, uncapped - given)
+    each = abs(rule.points)
+    eligible, counting, _ = points.worths[rule.name]
+    capped = each * (eligible - counting) + uncapped - given
+    decayed = each * (tally.times - eligible + counting) - abs(uncapped)
     return Part(rule.name, rule.axis, given, capped, decayed, counting, tally)

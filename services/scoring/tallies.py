@@ -9,7 +9,8 @@ needs for the next one, so that this costs the same after 10 or 10,000 of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Context
 from functools import lru_cache
@@ -29,7 +30,8 @@ _EXACT = Context(prec=50)
 _NO_DAYS: Mapping[int, int] = {}
 
 
-class Timing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Timing:
     """How often and for how long an engagement rule counts; 0 stands for no such limit.
 
     Attributes:
@@ -37,18 +39,19 @@ class Timing(NamedTuple):
         period_days: 0: count_max holds for all time.
         half_life_days: The worth of an activity halves each time these have passed.
         within_days: Only activities of this many last days count, today among them.
+        needs_days: Whether it matters on which days the activities were.
     """
 
     count_max: int = 0
     period_days: int = 0
     half_life_days: int = 0
     within_days: int = 0
+    needs_days: bool = field(init=False, default=False)
 
-    @property
-    def needs_days(self) -> bool:
-        """Say whether it matters on which days the activities were."""
+    def __post_init__(self) -> None:
+        """Find out once what is asked for each activity."""
         by_period = self.count_max and (self.period_days or self.half_life_days)
-        return bool(self.within_days or by_period)
+        object.__setattr__(self, "needs_days", bool(self.within_days or by_period))
 
 
 class Tally(NamedTuple):
@@ -71,6 +74,20 @@ class Tally(NamedTuple):
     faded: int = 0
 
 
+class Worth(NamedTuple):
+    """What a tally is worth on a day.
+
+    Attributes:
+        eligible: Activities that are not too old.
+        counting: Those of them that no cap leaves out.
+        units: What they are worth, in UNITs.
+    """
+
+    eligible: int
+    counting: int
+    units: int
+
+
 Hit = tuple[datetime, str]
 
 
@@ -79,23 +96,21 @@ def day_of(moment: datetime) -> int:
     return max(moment.toordinal() - EPOCH, 0)
 
 
-def tally_of(hits: Iterable[Hit], timing: Timing) -> Tally:
+def tally_of(hits: Sequence[Hit], timing: Timing) -> Tally:
     """Count activities from scratch.
 
     Args:
         hits: When each was, UTC, and its id; at least one, each once.
         timing: The rule's.
     """
-    moments = list(hits)
-    occurred_at, activity_id = max(moments)
-    counted = Tally(len(moments), activity_id, occurred_at)
+    occurred_at, activity_id = max(hits)
     if timing.needs_days:
-        days = Counter(day_of(moment) for moment, _ in moments)
-        return _closed(counted._replace(days=days), timing)
+        days = Counter([max(moment.toordinal() - EPOCH, 0) for moment, _ in hits])
+        return _closed(Tally(len(hits), activity_id, occurred_at, days), timing)
     if timing.half_life_days:
-        faded = sum(_grown(day_of(moment), timing.half_life_days) for moment, _ in moments)
-        return counted._replace(faded=faded)
-    return counted
+        faded = sum([_grown(day_of(moment), timing.half_life_days) for moment, _ in hits])
+        return Tally(len(hits), activity_id, occurred_at, faded=faded)
+    return Tally(len(hits), activity_id, occurred_at)
 
 
 def counted(tally: Tally | None, hit: Hit, timing: Timing) -> Tally | None:
@@ -115,54 +130,54 @@ def counted(tally: Tally | None, hit: Hit, timing: Timing) -> Tally | None:
     return more
 
 
-def count_on(tally: Tally, timing: Timing, day: int) -> tuple[int, int]:
-    """Return how many activities are not too old on a day, and how many of them count."""
-    if timing.within_days:
-        eligible = sum(n for d, n in tally.days.items() if d > day - timing.within_days)
-    else:
-        eligible = tally.times
-    if not timing.count_max:
-        return eligible, eligible
+def worth_on(tally: Tally, timing: Timing, day: int) -> Worth:
+    """Return what a tally is worth on a day."""
     if not timing.needs_days:
-        return eligible, min(eligible, timing.count_max)
-    return eligible, tally.closed_count + sum(_counting(tally, timing, day).values())
-
-
-def worth_on(tally: Tally, timing: Timing, day: int) -> int:
-    """Return what the tally is worth on a day, in UNITs."""
+        counting = min(tally.times, timing.count_max) if timing.count_max else tally.times
+        units = _faded(tally.faded, timing, day) if timing.half_life_days else counting * UNIT
+        return Worth(tally.times, counting, units)
+    eligible = tally.times
+    if timing.within_days:
+        oldest = day - timing.within_days
+        eligible = sum([times for since, times in tally.days.items() if since > oldest])
+    open_days = _counting(tally.days, timing, day)
+    counting = tally.closed_count + sum(open_days.values())
     if not timing.half_life_days:
-        return count_on(tally, timing, day)[1] * UNIT
+        return Worth(eligible, counting, counting * UNIT)
     grown = tally.faded
-    for since, times in _counting(tally, timing, day).items():
+    for since, times in open_days.items():
         grown += times * _grown(since, timing.half_life_days)
+    return Worth(eligible, counting, _faded(grown, timing, day))
+
+
+def points_for(points: int, units: int) -> int:
+    """Return whole points for a worth in UNITs; half a point is rounded up."""
+    rounded = (2 * abs(points) * units + UNIT) >> (_UNIT_BITS + 1)
+    return rounded if points >= 0 else -rounded
+
+
+def _faded(grown: int, timing: Timing, day: int) -> int:
+    """Return what the sum of worths on the day EPOCH has shrunk to on a day."""
     halves, rest = divmod(day, timing.half_life_days)
     return grown * _shrunk(timing.half_life_days)[rest] >> (_UNIT_BITS + halves)
 
 
-def points_on(points: int, tally: Tally, timing: Timing, day: int) -> int:
-    """Return whole points for what the tally is worth on a day; half a point is rounded up."""
-    if not timing.half_life_days:
-        return points * count_on(tally, timing, day)[1]
-    rounded = (2 * abs(points) * worth_on(tally, timing, day) + UNIT) >> (_UNIT_BITS + 1)
-    return rounded if points >= 0 else -rounded
-
-
-def _counting(tally: Tally, timing: Timing, day: int) -> Mapping[int, int]:
-    """Return the open activities that count, by day: the newest of each period."""
-    if not timing.count_max:
-        return tally.days
+def _counting(days: Mapping[int, int], timing: Timing, day: int) -> Mapping[int, int]:
+    """Return the activities of open days that count, by day: the newest of each period."""
+    most, period_days = timing.count_max, timing.period_days
     oldest = day - timing.within_days if timing.within_days else -1
+    if not most:
+        return {since: times for since, times in days.items() if since > oldest}
     left: dict[int, int] = {}
     counting: dict[int, int] = {}
-    for since in sorted(tally.days, reverse=True):
+    for since in sorted(days, reverse=True):
         if since <= oldest:
             break
-        period = since // timing.period_days if timing.period_days else 0
-        room = left.get(period, timing.count_max)
-        taken = min(room, tally.days[since])
-        left[period] = room - taken
-        if taken:
-            counting[since] = taken
+        period = since // period_days if period_days else 0
+        room = left.get(period, most)
+        if room:
+            counting[since] = taken = min(room, days[since])
+            left[period] = room - taken
     return counting
 
 
@@ -173,7 +188,7 @@ def _closed(tally: Tally, timing: Timing) -> Tally:
         kept = {day: n for day, n in tally.days.items() if day > newest - timing.within_days}
         return tally._replace(days=kept)
     if not timing.period_days:
-        return tally._replace(days=_counting(tally, timing, newest))
+        return tally._replace(days=_counting(tally.days, timing, newest))
     return _with_closed_periods(tally, timing, newest)
 
 
@@ -183,7 +198,9 @@ def _with_closed_periods(tally: Tally, timing: Timing, newest: int) -> Tally:
     border = max((newest - OPEN_DAYS) // period * period, tally.closed_before)
     if border == tally.closed_before:
         return tally
-    old = tally._replace(days={day: n for day, n in tally.days.items() if day < border})
+    old = {day: n for day, n in tally.days.items() if day < border}
+    if not old:
+        return tally._replace(closed_before=border)
     counting = _counting(old, timing, newest)
     faded = 0
     if timing.half_life_days:

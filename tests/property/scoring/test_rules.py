@@ -1,5 +1,7 @@
 """A score does not depend on the road that led to it, and an independent reference agrees."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,7 +62,7 @@ def test_the_comparison_finds_a_half_life_that_is_a_day_too_long() -> None:
 
     def a_day_longer(rule: Rule) -> Rule:
         half_life = rule.timing.half_life_days
-        timing = rule.timing._replace(half_life_days=half_life and half_life + 1)
+        timing = replace(rule.timing, half_life_days=half_life and half_life + 1)
         return Rule(rule.name, rule.axis, rule.condition, rule.points, timing=timing)
 
     from random import Random

@@ -4,7 +4,7 @@ import pytest
 
 from services.scoring.definition import Axis
 from services.scoring.next_tier import Missing, missing_to_next_tier
-from services.scoring.rules import replay, sums_of
+from services.scoring.rules import replay, score_on
 from tests.unit.scoring.builders import (
     TODAY,
     a_fit_rule,
@@ -22,7 +22,7 @@ def missing(condition: str, tier: str = "") -> Missing | None:
     agreement = an_agreement(rules, tiers=(a_tier("A", condition), a_tier("B", "total > 0")))
     standing = replay(facts(), [an_activity()], agreement).standing
     return missing_to_next_tier(
-        standing, sums_of(standing, agreement, TODAY), facts(), agreement, tier
+        standing, score_on(standing, facts(), agreement, TODAY).sums, facts(), agreement, tier
     )
 
 
