@@ -21,15 +21,16 @@ from services.scoring.history.columns import (
 )
 from services.scoring.history.dialect import Dialect, dialect_of
 from services.scoring.history.joined import Joined, Plan, Side, kind_of
+from services.scoring.history.leaks import Leak, leaks
 from services.scoring.history.outcomes import ANYTHING, Meaning, Values, meaning_of
 from services.scoring.history.past import PastLead
-from services.scoring.history.spool import Sorted, Task
+from services.scoring.history.spool import SAMPLED_ROWS, Sorted, Task
 from services.scoring.history.times import Evidence, TimeForm, form_of, time_columns
 
 SHARD_BYTES: Final = 4 << 20
 SHARDS_MAX: Final = 256
 RANGE_BYTES: Final = 16 << 20
-SAMPLED_ROWS: Final = 200
+SHOWN_ROWS: Final = 200
 # Names that such columns go by, when none is told.
 _IDS: Final = ("lead_id", "id", "prospect_id", "contact_id", "record_id", "email")
 _KINDS: Final = ("kind", "type", "activity", "event", "activity_type", "event_type", "action")
@@ -97,6 +98,7 @@ class Table:
         """Return the ranges to sort."""
         size = self.dialect.size - self.dialect.begins
         ranges = records.cut(self.dialect, max(1, size // RANGE_BYTES))
+        sampled = SAMPLED_ROWS // len(ranges) if self.name == "leads" and ranges else 0
         return [
             Task(
                 self.name,
@@ -108,6 +110,7 @@ class Table:
                 self.time,
                 self.value,
                 self.reading.columns,
+                sampled,
             )
             for part in ranges
         ]
@@ -156,6 +159,14 @@ class Export:
         found.sort(key=lambda one: one.part.number)
         return self._past(found, shards)
 
+    def _leaks(self, found: Sequence[Sorted], meaning: Meaning) -> list[Leak]:
+        """Return the columns that tell the outcome, as far as a sample shows."""
+        table, read = self.leads, meaning.reader()
+        rows = [row for one in found for row in one.sample]
+        outcomes = [read(row[table.value or 0]) for row in rows]
+        own = frozenset(n for n in (table.lead_id, table.time, table.value) if n is not None)
+        return leaks(table.columns.names, rows, outcomes, own)
+
     def _tables(self) -> list[Table]:
         return [self.leads, *([self.activities] if self.activities else [])]
 
@@ -187,6 +198,7 @@ class Export:
             aside=joined(asides),
             foreign=sum(one.foreign for one in found),
             kinds={said: kind_of(said) for said in kinds},
+            leaks=self._leaks(sorted_leads, meaning),
         )
 
 
@@ -199,6 +211,7 @@ class Past:
         aside: Rows that could not be read.
         foreign: Lines that were not of the encoding that was guessed.
         kinds: Of activities: as the file says them, and as rules name them.
+        leaks: Columns of leads that were filled in when the outcome was known.
     """
 
     export: Export
@@ -207,6 +220,7 @@ class Past:
     aside: Aside
     foreign: int
     kinds: dict[str, str]
+    leaks: list[Leak]
 
     def shards(self) -> Iterator[Joined]:
         """Return the shards, each to be read once, here or in another process."""
@@ -292,7 +306,7 @@ def _activity_time(told: Told, dialect: Dialect, columns: Columns) -> int:
         return place
     part = records.cut(dialect, 1)[0]
     rows = next((block.rows for block in records.read(dialect, part)), [])
-    found = time_columns(columns.names, rows[:SAMPLED_ROWS])
+    found = time_columns(columns.names, rows[:SHOWN_ROWS])
     if len(found) == 1:
         return columns.names.index(found[0])
     shown = f"; {' and '.join(found)} hold times" if found else ""

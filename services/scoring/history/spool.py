@@ -22,6 +22,8 @@ from services.scoring.history.times import Evidence
 
 # Rows of a shard that are written together.
 BATCH_ROWS: Final = 256
+# Rows of all leads that are looked at as they are, shared among the ranges of their file.
+SAMPLED_ROWS: Final = 20_000
 # Times that are looked at in each range of a file to tell their form.
 TIMES_LOOKED_AT: Final = 20_000
 
@@ -38,7 +40,7 @@ class Task(NamedTuple):
         time: Of the column with the time; None when there is none.
         value: Of the column with the outcome or the kind, likewise.
         cells: Of all other columns that are needed.
-        counts_values: Whether the values are outcomes and looked at in full.
+        sampled: How many rows are kept as they are.
     """
 
     table: str
@@ -50,6 +52,7 @@ class Task(NamedTuple):
     time: int | None
     value: int | None
     cells: tuple[int, ...]
+    sampled: int = 0
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Sorted:
 
     Attributes:
         lines: All lines of it, for counting the lines of the ranges behind it.
-        size: In bytes.
+        sample: The first rows.
         foreign: Lines that were not of the encoding that was guessed.
     """
 
@@ -70,6 +73,7 @@ class Sorted:
     aside: Aside = field(default_factory=Aside)
     values: Values = field(default_factory=Values)
     times: Evidence = field(default_factory=Evidence)
+    sample: list[list[str]] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -109,6 +113,7 @@ def _note(block: Block, task: Task, found: Sorted) -> None:
         found.times.look_at(map(itemgetter(task.time), block.rows))
     if task.value is not None:
         found.values.look_at(list(map(itemgetter(task.value), block.rows)))
+    found.sample += block.rows[: task.sampled - len(found.sample)]
     found.rows += len(block.rows)
     found.lines = block.lines_read
     found.foreign += block.foreign
