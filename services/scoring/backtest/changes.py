@@ -30,7 +30,8 @@ class Change(NamedTuple):
     """What changes for one lead; the greatest changes sort first.
 
     Attributes:
-        rank: Minus the difference of totals.
+        rank: By the difference of totals; of two equal ones a lead that was won comes first.
+        cause: The gate, rule or tier that makes most of the difference.
         won: "won", "not won" or "open".
     """
 
@@ -43,14 +44,22 @@ class Change(NamedTuple):
     tier: str
     at_before: str
     at: str
+    cause: str
     why: str
 
 
 @dataclass
 class Changes:
-    """Changes by kind: counted, and the greatest told."""
+    """Changes by kind: counted, and the greatest told.
+
+    Attributes:
+        groups: Leads by kind of change.
+        causes: Leads by kind of change and what makes most of the difference.
+        told: The greatest changes of each kind.
+    """
 
     groups: Groups = field(default_factory=Groups)
+    causes: Groups = field(default_factory=Groups)
     told: dict[str, list[Change]] = field(default_factory=dict)
 
     def add(self, change: Change | None, lead: PastLead) -> None:
@@ -59,11 +68,13 @@ class Changes:
             self.groups[SAME].add(lead.won)
             return
         self.groups[change.kind].add(lead.won)
+        self.causes[f"{change.kind}: {change.cause}"].add(lead.won)
         self._keep(change.kind, [change])
 
     def merge(self, other: "Changes") -> None:
         """Add the changes of other leads."""
         self.groups.merge(other.groups)
+        self.causes.merge(other.causes)
         for kind, changes in other.told.items():
             self._keep(kind, changes)
 
@@ -93,8 +104,9 @@ def change_of(
         rules.score(lead.facts, then, agreement, day_of(moment))
         for agreement, _ in (current, proposed)
     ]
+    differs = abs(scores[1].sums.total - scores[0].sums.total)
     return Change(
-        -abs(scores[1].sums.total - scores[0].sums.total),
+        -2 * differs - bool(lead.won),
         lead.line,
         lead.lead_id,
         kind,
@@ -103,6 +115,7 @@ def change_of(
         after.tier if after else "",
         before.at.isoformat() if before else "",
         after.at.isoformat() if after else "",
+        _cause(scores[0], scores[1], current[0], proposed[0]),
         _why(scores[0], scores[1], current[0], proposed[0]),
     )
 
@@ -127,6 +140,13 @@ def _why(before: Score, after: Score, current: Agreement, proposed: Agreement) -
     return "; ".join([*said, *_tiers(before, after, current, proposed)])
 
 
+def _cause(before: Score, after: Score, current: Agreement, proposed: Agreement) -> str:
+    """Name what makes most of the difference, without the numbers of this one lead."""
+    gates, tiers = _gates(before, after), _tiers(before, after, current, proposed)
+    rules_differing = _differing(before, after)
+    return next(gates, "") or next(iter(rules_differing), "") or next(tiers, "") or "fading"
+
+
 def _gates(before: Score, after: Score) -> Iterator[str]:
     """Tell which gates keep the lead back now, and which do no more."""
     old, new = ({gate.name for gate in score.closed_gates} for score in (before, after))
@@ -139,10 +159,7 @@ def _parts(
 ) -> Iterator[str]:
     """Tell the rules that give other points, the greatest differences first."""
     old, new = _points(before), _points(after)
-    names = sorted(
-        (name for name in {**old, **new} if old.get(name, 0) != new.get(name, 0)),
-        key=lambda name: (-abs(new.get(name, 0) - old.get(name, 0)), name),
-    )
+    names = _differing(before, after)
     for name in names[:PARTS_MAX]:
         was, now = old.get(name, 0), new.get(name, 0)
         if name not in current.by_name:
@@ -153,6 +170,15 @@ def _parts(
             yield f"{name} {was} → {now}"
     if len(names) > PARTS_MAX:
         yield f"{len(names) - PARTS_MAX} more rules"
+
+
+def _differing(before: Score, after: Score) -> list[str]:
+    """Return the rules that give other points, the greatest differences first."""
+    old, new = _points(before), _points(after)
+    return sorted(
+        (name for name in {**old, **new} if old.get(name, 0) != new.get(name, 0)),
+        key=lambda name: (-abs(new.get(name, 0) - old.get(name, 0)), name),
+    )
 
 
 def _points(score: Score) -> Mapping[str, int]:

@@ -85,7 +85,7 @@ class _Frame:
         self._title = title
         self._height = HEIGHT - TOP - BOTTOM
         self._is_share = is_share
-        step = _steps(most)
+        step = _steps(most) if is_share else max(_steps(most), 1.0)
         self._most = min(step * ceil(most / step - 1e-9), 1.0 if is_share else float("inf"))
         self._parts: list[str] = []
         value = 0.0

@@ -112,6 +112,7 @@ def backtest_export(
     people: int = 0,
     jobs: int = 0,
     changes: Path | None = None,
+    folder: Path | None = None,
     watch: Watch = lambda _: None,
 ) -> Backtest:
     """Replay CSV files.
@@ -122,19 +123,19 @@ def backtest_export(
         people: In sales.
         jobs: Processes; 0 for as many as there are cores.
         changes: A CSV file to write all changes to.
+        folder: Where there is room for a copy of the files; None for the system's own place.
         watch: Is told how far it has come.
 
     Raises:
         Rejected: The files can't be read or understood.
     """
     asked = asked_by(proposal.agreements)
-    with TemporaryDirectory(prefix="leadloop-") as name:
-        folder = Path(name)
-        export = Export(told, folder, asked.wanted)
+    with TemporaryDirectory(prefix="leadloop-", dir=folder) as name:
+        export = Export(told, Path(name), asked.wanted)
         with Workers(jobs, export.size) as workers:
             past = export.sort(workers.each, _watching(watch))
             found = begun(proposal)
-            tasks = _tasks(past, proposal, folder if changes else None)
+            tasks = _tasks(past, proposal, Path(name) if changes else None)
             for one in workers.each(replay_shard, tasks):
                 found.merge(one)
                 done = found.counts.leads.all + found.aside.total

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from os import cpu_count
+from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -43,11 +44,26 @@ class Workers:
             yield from map(function, tasks)
             return
         left, running = deque(tasks), set[Future[R]]()
+        if left:
+            running.add(self._start(function, left.popleft()))
         while left or running:
             while left and len(running) < self._jobs + AHEAD:
                 running.add(self._pool.submit(function, left.popleft()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
+
+    def _start(self, function: Callable[[T], R], task: T) -> "Future[R]":
+        """Give out the first task, which starts the processes deaf to Ctrl-C."""
+        pool = self._pool
+        if pool is None:
+            raise ValueError("expected processes, found none")
+        if current_thread() is not main_thread():
+            return pool.submit(function, task)
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return pool.submit(function, task)
+        finally:
+            signal.signal(signal.SIGINT, heard)
 
     def __enter__(self) -> Self:
         """Begin."""
