@@ -7,6 +7,8 @@ from leadloop.conditions import Values
 
 # What is not listed is still on the lead's timeline.
 CHANGES_MAX = 30
+# Of these it is told that they changed: what they are stands in the lead, and nowhere else.
+_PERSONAL = frozenset({"email", "first_name", "last_name", "phone"})
 _TEXT_LENGTH_MAX = 200
 
 
@@ -42,8 +44,11 @@ def _changes(before: Picture, after: Picture) -> Iterator[Change]:
     versions = (f"version {one.agreement_version}" for one in (before, after))
     yield from _different("agreement", *versions)
     for name in sorted(before.facts.keys() | after.facts.keys()):
-        said = (str(one.facts.get(name, ""))[:_TEXT_LENGTH_MAX] for one in (before, after))
-        yield from _different(name, *said)
+        told = tuple(str(one.facts.get(name, "")) for one in (before, after))
+        if name not in _PERSONAL:
+            yield from _different(name, *(text[:_TEXT_LENGTH_MAX] for text in told))
+        elif told[0] != told[1]:
+            yield Change(name, "", "changed")
     for rule in dict.fromkeys((*after.points, *before.points)):
         given = (_points(one.points.get(rule)) for one in (before, after))
         yield from _different(rule, *given)
