@@ -9,8 +9,8 @@ from services.scoring import rules
 from services.scoring.definition import Activity, Agreement
 from services.scoring.fading import midnight, next_change
 from services.scoring.history.past import PastLead
-from services.scoring.rules import Fault, Standing, Sums
-from services.scoring.tallies import day_of
+from services.scoring.rules import Fault, Points, Standing, Sums
+from services.scoring.tallies import Tally, day_of, points_on
 
 
 class Qualified(NamedTuple):
@@ -81,13 +81,14 @@ def _parted(lead: PastLead) -> tuple[tuple[Activity, ...], tuple[Activity, ...]]
 
 
 class _Watcher:
-    """Watches a score from one activity to the next."""
+    """Watches a score from one activity to the next; works out again only what has moved."""
 
     def __init__(self, lead: PastLead, agreement: Agreement, activities: int) -> None:
         self._lead = lead
         self._agreement = agreement
-        self._tallies: Mapping[str, object] | None = None
+        self._tallies: Mapping[str, Tally] | None = None
         self._day = -1
+        self._uncapped: list[int] = []
         self._sums = Sums(0, 0)
         self.activities = activities
         self.qualified: Qualified | None = None
@@ -101,10 +102,8 @@ class _Watcher:
             self.faults.update(_causes(faults))
         is_new = standing.tallies is not self._tallies
         day = day_of(at) if is_new or agreement.fades else self._day
-        if is_new or (agreement.fades and day != self._day):
-            points = rules.points_on(standing, agreement, day)
-            self._sums = sums = rules.sums_of(points, agreement)
-            self._tallies, self._day = standing.tallies, day
+        if is_new or day != self._day:
+            self._sums = sums = self._sums_on(standing, day)
             total = sums.fit + sums.engagement
             if self.peak is None or total > self.peak:
                 self.peak = total
@@ -117,6 +116,23 @@ class _Watcher:
             if tier:
                 self.qualified = Qualified(at, tier, self._sums, self.activities)
 
+    def _sums_on(self, standing: Standing, day: int) -> Sums:
+        """Return what `rules.points_on` and `rules.sums_of` come to."""
+        agreement, before, points = self._agreement, self._tallies, self._uncapped
+        if before is None:
+            before, by_facts = {}, Standing(standing.fit)
+            points = self._uncapped = rules.points_on(by_facts, agreement, day).uncapped
+        is_later = day != self._day
+        for name, tally in standing.tallies.items():
+            place, rule = agreement.by_name[name]
+            timing = rule.timing
+            fades = is_later and (timing.half_life_days or timing.within_days)
+            if fades or tally is not before.get(name):
+                points[place] = points_on(rule.points, tally, timing, day)
+        self._tallies, self._day = standing.tallies, day
+        given = rules.capped(points, agreement)
+        return rules.sums_of(Points(given, points, day), agreement)
+
     def wait(self, standing: Standing, until: datetime | None) -> None:
         """Let time pass to the next activity, or to the outcome."""
         agreement = self._agreement
@@ -125,7 +141,6 @@ class _Watcher:
         facts = self._lead.facts
         day = next_change(standing, "", facts, agreement, self._day)
         if day is not None and (until is None or midnight(day) < until):
-            self._tallies = None
             self.look_at(standing, (), midnight(day))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,7 +22,8 @@ UNDATED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Exports write "never" as the year 1 or 9999.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-_HEAD: Final = 4
+_CELLS: Final = 4
+_BY_TIME: Final = attrgetter("occurred_at", "activity_id")
 _REMEMBERED_MAX: Final = 50_000
 
 
@@ -95,7 +97,7 @@ class Joined:
             yield PastLead(
                 lead_id,
                 at,
-                plan.leads.reads(row[_HEAD:]),
+                plan.leads.reads(row[_CELLS]),
                 self._until(activities, at, decided_at),
                 read_outcome(row[3]),
                 decided_at,
@@ -132,7 +134,7 @@ class Joined:
             if at is None or not _EARLIEST <= at < _LATEST:
                 self._bad_time(side, line, row[2])
                 continue
-            kind, values = kind_of.values(row[3], row[_HEAD:])
+            kind, values = kind_of.values(row[3], row[_CELLS])
             deeds.setdefault(row[1], []).append(Activity(f"{line:012}", kind, at, values))
             self.activities += 1
         return deeds
@@ -163,7 +165,7 @@ class Joined:
         """Sort activities; those after the outcome can't have led to it."""
         if not activities:
             return ()
-        activities.sort(key=lambda a: (a.occurred_at, a.activity_id))
+        activities.sort(key=_BY_TIME)
         self.early += sum(a.occurred_at < at for a in activities)
         if decided_at is None:
             return tuple(activities)
@@ -191,7 +193,7 @@ class _Kinds:
         self._has_kinds = has_kinds
         self._reads = reads
         self._codes: dict[str, str] = {}
-        self._values: dict[tuple[str, ...], Values] = {}
+        self._values: dict[tuple[str, tuple[str, ...]], Values] = {}
 
     def values(self, said: str, cells: tuple[str, ...]) -> tuple[str, Values]:
         """Return an activity's kind as rules name it, and its values."""
@@ -200,7 +202,7 @@ class _Kinds:
             kind = kind_of(said) if self._has_kinds else ""
             if len(self._codes) < _REMEMBERED_MAX:
                 self._codes[said] = kind
-        key = (kind, *cells)
+        key = (kind, cells)
         values = self._values.get(key)
         if values is None:
             if len(self._values) >= _REMEMBERED_MAX:

@@ -27,7 +27,7 @@ SAMPLED_ROWS: Final = 20_000
 # Times that are looked at in each range of a file to tell their form.
 TIMES_LOOKED_AT: Final = 20_000
 
-# The line within its range, the lead's id, the time, the outcome or kind, and the other cells.
+# The line within its range, the lead's id, the time, the outcome or kind, the other cells.
 Row = tuple[Any, ...]
 
 
@@ -134,7 +134,7 @@ def _distribute(block: Block, task: Task, batches: list[list[Row]]) -> None:
                 owner,
                 "" if time is None else row[time],
                 "" if value is None else row[value],
-                *[row[n] for n in cells],
+                tuple([row[n] for n in cells]),
             )
         )
 
