@@ -19,7 +19,7 @@ from bench import past, report
 from bench.ground import folder_of
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_agreement
-from services.scoring.backtest.run import Backtest, Proposal, Step, backtest_export
+from services.scoring.backtest.run import Backtest, Options, Proposal, Step, backtest_export
 from services.scoring.history.export import Told
 
 SAMPLED_EVERY_SECONDS: Final = 0.2
@@ -27,7 +27,7 @@ SAMPLED_EVERY_SECONDS: Final = 0.2
 
 @dataclass(frozen=True)
 class Figures:
-    """What the last line tells; memory is that of all processes together, the parent included."""
+    """What the last line tells; memory is of all processes together, the parent included."""
 
     leads: int
     seconds: float
@@ -152,7 +152,7 @@ def _replay(
 
         proposal = Proposal(_body(past.AGREEMENT), _body(past.CURRENT) if against else None)
         found = backtest_export(
-            told, proposal, people=20, jobs=jobs, folder=folder, watch=watch
+            told, proposal, Options(people=20, jobs=jobs, folder=folder), watch
         )
     return found, rows
 

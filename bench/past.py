@@ -1,4 +1,4 @@
-"""A made-up past as a company would export it: leads with outcomes, and a log of what they did."""
+"""A made-up past as a company would export it: leads with outcomes, a log of what they did."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,22 +39,49 @@ qualified_lead:
   fit:
     - {name: our market, when: 'lead.country in ["DE", "AT", "CH"]', points: 20}
     - {name: neighbours, when: 'lead.country in ["FR", "PL"]', points: 8}
-    - {name: can decide, when: 'lead.job_title.contains("Head") || lead.job_title == "Owner"', points: 20}
+    - name: can decide
+      when: 'lead.job_title.contains("Head") || lead.job_title == "Owner"'
+      points: 20
     - {name: buys, when: 'lead.job_title.startsWith("Purchasing")', points: 12}
     - {name: still learns, when: 'lead.job_title in ["Student", "Intern"]', points: -25}
     - {name: large, when: lead.employees >= 250, points: 15}
     - {name: middling, when: lead.employees >= 50 && lead.employees < 250, points: 8}
     - {name: makes things, when: 'lead.industry in ["steel", "logistics"]', points: 10}
-    - {name: knows us, when: 'lead.source == "referral" || lead.source == "partner"', points: 10}
+    - name: knows us
+      when: 'lead.source == "referral" || lead.source == "partner"'
+      points: 10
     - {name: private mailbox, when: 'lead.email_domain in ["gmail.com", "gmx.de"]', points: -15}
   engagement:
     - {name: asked for a demo, on: demo_request, points: 40, at_most: 1}
-    - {name: wrote to us, on: form_submit, when: 'activity.form == "contact"', points: 20, at_most: 2}
-    - {name: wants news, on: form_submit, when: 'activity.form == "newsletter"', points: 5, at_most: 1}
-    - {name: looked at prices, on: page_view, when: 'activity.url.contains("/pricing")', points: 10, at_most: 3 per 7d, half_life: 30d, group: web}
-    - {name: read, on: page_view, when: activity.seconds >= 60, points: 4, half_life: 30d, group: web}
+    - name: wrote to us
+      on: form_submit
+      when: 'activity.form == "contact"'
+      points: 20
+      at_most: 2
+    - name: wants news
+      on: form_submit
+      when: 'activity.form == "newsletter"'
+      points: 5
+      at_most: 1
+    - name: looked at prices
+      on: page_view
+      when: 'activity.url.contains("/pricing")'
+      points: 10
+      at_most: 3 per 7d
+      half_life: 30d
+      group: web
+    - name: read
+      on: page_view
+      when: activity.seconds >= 60
+      points: 4
+      half_life: 30d
+      group: web
     - {name: looked around, on: page_view, points: 1, within: 30d, group: web}
-    - {name: looks for work, on: page_view, when: 'activity.url.contains("/jobs")', points: -20, at_most: 1}
+    - name: looks for work
+      on: page_view
+      when: 'activity.url.contains("/jobs")'
+      points: -20
+      at_most: 1
     - {name: clicked, on: email_click, points: 4, half_life: 14d, group: mail}
     - {name: opened, on: email_open, points: 1, within: 14d, at_most: 5, group: mail}
     - {name: listened, on: webinar, when: activity.seconds > 900, points: 15, half_life: 60d}

@@ -119,7 +119,7 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 def _run(request: Request) -> None:
     """Replay, show what was found, write the files that were asked for."""
     from services.scoring.backtest.report import report_of
-    from services.scoring.backtest.run import backtest_export
+    from services.scoring.backtest.run import Options, backtest_export
 
     _require_writable(request.html, request.markdown, request.changes)
     proposal, told = _proposal(request), _told(request)
@@ -127,10 +127,8 @@ def _run(request: Request) -> None:
         found = backtest_export(
             told,
             proposal,
-            people=request.people,
-            jobs=request.jobs,
-            changes=request.changes,
-            watch=watch,
+            Options(request.people, request.jobs, request.changes),
+            watch,
         )
     report = report_of(found)
     _show(report)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from heapq import merge
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from services.scoring.backtest.changes import Change, Changes, change_of
 from services.scoring.backtest.counts import Counts
@@ -92,6 +92,25 @@ class Backtest:
     people: int = 0
 
 
+class Options(NamedTuple):
+    """How to go about a backtest.
+
+    Attributes:
+        people: In sales; 0 when nobody asks for volume per person.
+        jobs: Processes; 0 for as many as there are cores.
+        changes: A CSV file to write all changes to.
+        folder: Where there is room for a copy of the files; None for the system's own place.
+    """
+
+    people: int = 0
+    jobs: int = 0
+    changes: Path | None = None
+    folder: Path | None = None
+
+
+DEFAULTS: Final = Options()
+
+
 class ShardTask(NamedTuple):
     """One shard of a history to replay.
 
@@ -108,11 +127,7 @@ class ShardTask(NamedTuple):
 def backtest_export(
     told: Told,
     proposal: Proposal,
-    *,
-    people: int = 0,
-    jobs: int = 0,
-    changes: Path | None = None,
-    folder: Path | None = None,
+    options: Options = DEFAULTS,
     watch: Watch = lambda _: None,
 ) -> Backtest:
     """Replay CSV files.
@@ -120,31 +135,28 @@ def backtest_export(
     Args:
         told: The files.
         proposal: What to try.
-        people: In sales.
-        jobs: Processes; 0 for as many as there are cores.
-        changes: A CSV file to write all changes to.
-        folder: Where there is room for a copy of the files; None for the system's own place.
+        options: How to go about it.
         watch: Is told how far it has come.
 
     Raises:
         Rejected: The files can't be read or understood.
     """
     asked = asked_by(proposal.agreements)
-    with TemporaryDirectory(prefix="leadloop-", dir=folder) as name:
+    with TemporaryDirectory(prefix="leadloop-", dir=options.folder) as name:
         export = Export(told, Path(name), asked.wanted)
-        with Workers(jobs, export.size) as workers:
+        with Workers(options.jobs, export.size) as workers:
             past = export.sort(workers.each, _watching(watch))
             found = begun(proposal)
-            tasks = _tasks(past, proposal, Path(name) if changes else None)
+            tasks = _tasks(past, proposal, Path(name) if options.changes else None)
             for one in workers.each(replay_shard, tasks):
                 found.merge(one)
                 done = found.counts.leads.all + found.aside.total
                 watch(Step("leads", min(done, past.rows), past.rows))
         found.aside.merge(past.aside)
-        if changes is not None:
-            _gather(changes, [task.changes for task in tasks if task.changes])
+        if options.changes is not None:
+            _gather(options.changes, [task.changes for task in tasks if task.changes])
     remarks = remarks_on(past, asked, proposal.agreements, found.counts, found.deeds)
-    return Backtest(proposal, found, told.leads.name, remarks, people)
+    return Backtest(proposal, found, told.leads.name, remarks, options.people)
 
 
 def begun(proposal: Proposal) -> Found:

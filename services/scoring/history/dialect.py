@@ -28,7 +28,9 @@ _NO_CSV: Final = (
     (b"\x1f\x8b", "is compressed: unpack it first"),
     (b"%PDF", "is a PDF: export the table as CSV"),
     (b"{", "is JSON: export the table as CSV"),
-    (b"<", "is HTML or XML: export the table as CSV"),
+    (b"<html", "is HTML: export the table as CSV"),
+    (b"<!doctype", "is HTML: export the table as CSV"),
+    (b"<?xml", "is XML: export the table as CSV"),
 )
 
 
@@ -112,7 +114,7 @@ def _head(path: Path) -> bytes:
     if not head.strip():
         raise Rejected(f"{path.name} is empty: expected a header line and a row for each lead.")
     for begins, what in _NO_CSV:
-        if head.lstrip().startswith(begins):
+        if head.lstrip()[:20].lower().startswith(begins.lower()):
             raise Rejected(f"{path.name} {what}.")
     return head
 
@@ -123,7 +125,7 @@ def _guessed(head: bytes, path: Path) -> str:
         if head.startswith(mark):
             return encoding
     odd, even = head[1::2].count(0), head[::2].count(0)
-    if max(odd, even) > len(head) // 8:
+    if max(odd, even) > len(head) / 5:
         return "utf-16-le" if odd > even else "utf-16-be"
     if b"\0" in head:
         raise Rejected(f"{path.name} is no text: expected a CSV file.")

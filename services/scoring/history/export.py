@@ -348,8 +348,8 @@ def _side(table: Table, found: Sequence[Sorted], told: Told) -> Side:
 
 def _bases(table: Table, found: Sequence[Sorted]) -> tuple[int, ...]:
     """Return the number of the first line of each range."""
-    counts = [one.lines for one in found]
-    return tuple(accumulate(counts[:-1], initial=table.dialect.first_line))
+    counts = [table.dialect.first_line, *(one.lines for one in found)]
+    return tuple(accumulate(counts[: len(found)]))
 
 
 def _placed(table: Table, found: Sequence[Sorted]) -> Aside:

@@ -22,6 +22,7 @@ ROW_BYTES_MAX: Final = 1 << 20
 ROW_LINES_MAX: Final = 200
 # Rows that must have the right width behind a place before the file is cut there.
 PROBED_ROWS: Final = 5
+PROBED_LINES: Final = 50
 PROBED_BYTES: Final = 1 << 16
 
 csv.field_size_limit(ROW_BYTES_MAX)
@@ -72,19 +73,23 @@ def _row_after(file: BinaryIO, at: int, dialect: Dialect) -> int | None:
     file.seek(at)
     probe = file.read(PROBED_BYTES)
     place = probe.find(b"\n") + 1
-    while place:
-        lines = _decoded(probe[place:], dialect)[0].split("\n")[:-1]
-        if len(lines) < PROBED_ROWS:
+    for _ in range(ROW_LINES_MAX):
+        if not place:
             return None
-        if all(_is_row(line, dialect) for line in lines[:PROBED_ROWS]):
+        lines = _decoded(probe[place:], dialect)[0].split("\n", PROBED_LINES)[:-1]
+        if _are_rows(lines, dialect):
             return at + place
         place = probe.find(b"\n", place) + 1
     return None
 
 
-def _is_row(line: str, dialect: Dialect) -> bool:
-    whole = _whole_record(dialect.delimiter, dialect.escapes)
-    return bool(whole.fullmatch(line)) and len(_cells(line, dialect)) == len(dialect.header)
+def _are_rows(lines: list[str], dialect: Dialect) -> bool:
+    """Say whether the first of some lines are rows; inside of a value they would not be."""
+    framed = _framed(lines, dialect, is_last=False)
+    shown = framed.records[:PROBED_ROWS]
+    if len(shown) < PROBED_ROWS or any(at < framed.places[-1] for at in framed.broken):
+        return False
+    return all(_width(record, dialect) == len(dialect.header) for record in shown)
 
 
 def read(dialect: Dialect, part: Range) -> Iterator[Block]:

@@ -76,9 +76,9 @@ class Evidence:
 
     @property
     def is_of_times(self) -> bool:
-        """Say whether nearly all values are times, and none could be a mere number."""
+        """Say whether most values are times, and none could be a mere number."""
         fitting = sum(n for form, n in self.forms.items() if form not in {"", "sheet"})
-        return fitting > 0 and fitting >= 0.95 * self.forms.total()
+        return fitting > 0 and fitting >= 0.8 * self.forms.total()
 
     def _note(self, text: str) -> None:
         form = _form_of(text)
