@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from services.scoring.conditions import Condition, Verdict
+from leadloop.conditions import Condition, Verdict
 from services.scoring.learning.columns import Field
 from services.scoring.learning.history import History, RatedRule
 

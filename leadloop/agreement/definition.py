@@ -27,6 +27,7 @@ POINTS_MAX = 10_000
 CYCLES_MAX = 1_000
 COUNT_MAX = 1_000_000
 TIME_MAX = timedelta(days=3_650)
+HALF_LIFE_MAX = timedelta(days=730)
 
 # The two caps that need no rule to name them.
 SIDES = ("fit", "engagement")
@@ -114,7 +115,7 @@ def _engagement_rule(item: Value, known: _Known) -> Rule:
         activity_kind=_kind(fields["on"]),
         count_max=count_max,
         period_days=period_days,
-        half_life_days=_days(fields["half_life"]),
+        half_life_days=_days(fields["half_life"], HALF_LIFE_MAX),
         within_days=_days(fields["within"]),
         group=_one_of(fields["group"], "caps", known.groups),
         product=_one_of(fields["product"], "products", known.products),
@@ -187,9 +188,9 @@ def _model(value: Value) -> str:
     return matching(value, _MODEL, "the version of a model, as `leadloop model list` shows it")
 
 
-def _days(value: Value) -> int:
+def _days(value: Value, longest: timedelta = TIME_MAX) -> int:
     """Read a time in whole days, 0 when it is not given."""
-    return 0 if value.is_missing else value.duration(_WHOLE_DAYS, TIME_MAX).days
+    return 0 if value.is_missing else value.duration(_WHOLE_DAYS, longest).days
 
 
 def _kind(value: Value) -> str:

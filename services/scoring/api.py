@@ -17,10 +17,12 @@ from leadloop.v1 import lead_pb2
 from leadloop.web import Router, WorkDep
 from services.scoring import explain, rules, store, views
 from services.scoring.contract import activity_of, agreement_of, facts_of
+from services.scoring.definition import Activity, Agreement
 from services.scoring.explain import Explanation
 from services.scoring.next_tier import Missing, missing_to_next_tier
-from services.scoring.rules import Activity, Agreement, Part, Score
+from services.scoring.rules import Part, Score, Sums
 from services.scoring.tables import LeadState
+from services.scoring.tallies import day_of
 
 ACTIVITIES_MAX = 1_000
 _ATTRIBUTES_MAX = 100
@@ -50,7 +52,8 @@ class PartOut(BaseModel):
     rule: str
     axis: Side
     points: int
-    capped: int = Field(description="Points that a cap took away.")
+    capped: int = Field(description="Points that caps took away.")
+    decayed: int = Field(description="Points that time took away.")
     count: int = Field(description="Activities that counted; 0 for a fit rule.")
     evidence: Evidence | None
 
@@ -189,10 +192,8 @@ async def try_score(trial: Trial, work: WorkDep) -> Scored:
     facts = facts_of(_lead(trial.lead))
     activities = [_activity(n, said, work.now) for n, said in enumerate(trial.activities)]
     standing = rules.replay(facts, activities, agreement).standing
-    sums = rules.sums_of(standing, agreement)
-    tier, _ = rules.tier_of(standing, sums, facts, agreement)
-    score = rules.score_of(standing, tier, agreement)
-    missing = missing_to_next_tier(standing, facts, agreement, tier)
+    score = rules.score_on(standing, facts, agreement, day_of(work.now))
+    missing = missing_to_next_tier(standing, score.sums, facts, agreement, score.tier)
     evidence = {activity.activity_id: activity for activity in activities}
     return _scored(score, agreement, evidence, missing)
 
@@ -232,14 +233,14 @@ async def _find(work: Work, lead_id: UUID) -> LeadState:
 async def _explained(work: Work, state: LeadState) -> Explanation:
     """Read what stands behind a lead's score, under the version that it was scored by."""
     body = await views.find_agreement(work.connection, state.scored_version)
-    cycles = await views.list_cycles(work.connection, state.lead_id)
+    cycles = await store.list_cycles(work.connection, [state.lead_id])
     if body is None:
-        nothing = Score((), (), "", 0, 0)
+        nothing = Score(Sums(0, 0), (), (), "")
         return Explanation(state.lead_id, nothing, None, state.cycle, cycles, {}, None)
     agreement = agreement_of(body)
     facts = facts_of(lead_pb2.Lead.FromString(state.lead or b""))
-    score = rules.score_of(state.standing, state.tier, agreement)
-    missing = missing_to_next_tier(state.standing, facts, agreement, state.tier)
+    score = rules.score_on(state.standing, facts, agreement, day_of(work.now))
+    missing = missing_to_next_tier(state.standing, score.sums, facts, agreement, score.tier)
     evidence = await _evidence(work, state.lead_id, score)
     return Explanation(state.lead_id, score, agreement, state.cycle, cycles, evidence, missing)
 
@@ -261,9 +262,9 @@ def _scored(
 ) -> Scored:
     return Scored(
         tier=score.tier,
-        total=score.total,
-        fit=score.fit,
-        engagement=score.engagement,
+        total=score.sums.total,
+        fit=score.sums.fit,
+        engagement=score.sums.engagement,
         agreement_version=agreement.version if agreement else 0,
         parts=[_part(part, evidence) for part in score.parts],
         closed_gates=[
@@ -294,7 +295,8 @@ def _part(part: Part, evidence: Mapping[str, Activity]) -> PartOut:
         axis=part.axis.value,
         points=part.points,
         capped=part.capped,
-        count=part.count,
+        count=part.times,
+        decayed=part.decayed,
         evidence=shown,
     )
 
@@ -308,7 +310,7 @@ def _line(state: LeadState) -> ScoreLine:
         engagement=state.engagement,
         agreement_version=state.scored_version,
         stage=state.cycle.stage,
-        cycle_count=state.cycle.count,
+        cycle_count=state.cycle.so_far,
     )
 
 

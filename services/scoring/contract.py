@@ -5,20 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from leadloop.conditions import Condition, Value, Values
 from leadloop.errors import FieldError, Rejected
 from leadloop.events import moment, timestamp
 from leadloop.v1 import agreement_pb2, lead_pb2, qualification_pb2
-from services.scoring.conditions import Condition, Value, Values
-from services.scoring.rules import (
-    Activity,
-    Agreement,
-    Axis,
-    Gate,
-    Part,
-    Rule,
-    Score,
-    Tier,
-)
+from services.scoring.definition import Activity, Agreement, Axis, Gate, Reason, Rule, Tier
+from services.scoring.rules import Part, Score
+from services.scoring.tallies import Timing
 
 # Canonical decimals only: 007 and +49 are codes, and 18 digits fit CEL's 64 bits.
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
@@ -87,15 +80,22 @@ def agreement_of(body: bytes) -> Agreement:
         ),
         tiers=tuple(Tier(tier.name, Condition(tier.condition)) for tier in definition.tiers),
         cycles_max=definition.cycles_max,
+        points_max={cap.group: cap.points for cap in definition.caps},
+        product_lines=tuple(definition.products),
+        predictive_model=definition.predictive_model,
+        reasons=tuple(_reason(reason) for reason in agreement.reasons),
     )
 
 
 def score_message(score: Score) -> qualification_pb2.Score:
     """Return a score as events carry it."""
+    sums = score.sums
     return qualification_pb2.Score(
-        total=score.total,
-        fit=score.fit,
-        engagement=score.engagement,
+        total=sums.total,
+        fit=sums.fit,
+        engagement=sums.engagement,
+        products=sums.products,
+        predicted=sums.predicted,
         parts=[_part_message(part) for part in score.parts],
         closed_gates=[
             qualification_pb2.ClosedGate(gate=gate.name, reason=gate.reason)
@@ -129,8 +129,15 @@ def _rule(rule: agreement_pb2.Rule) -> Rule:
         condition=Condition(rule.condition),
         points=rule.points,
         activity_kind=rule.activity_kind,
-        count_max=rule.count_max,
+        timing=Timing(rule.count_max, rule.period_days, rule.half_life_days, rule.within_days),
+        group=rule.group,
+        product=rule.product,
     )
+
+
+def _reason(reason: agreement_pb2.Reason) -> Reason:
+    reopened_by = Condition(reason.reopened_by) if reason.reopened_by else None
+    return Reason(reason.code, reason.label, reason.new_evidence, reopened_by)
 
 
 def _require_unique(what: str, names: Iterable[str]) -> None:
@@ -150,7 +157,8 @@ def _part_message(part: Part) -> qualification_pb2.ScorePart:
         axis=_AXIS[part.axis],
         points=part.points,
         capped=part.capped,
-        count=part.count,
+        decayed=part.decayed,
+        count=part.times,
     )
     if part.evidence is not None:
         message.activity_id = part.evidence.activity_id

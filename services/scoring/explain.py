@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.scoring.cycles import Cycle, Stage
+from services.scoring.definition import Activity, Agreement, Axis
 from services.scoring.next_tier import Missing
-from services.scoring.rules import Activity, Agreement, Axis, Part, Score
+from services.scoring.rules import Part, Score
 from services.scoring.tables import CycleRecord
 
 _WIDTH = 34
@@ -55,8 +56,8 @@ def _head(explained: Explanation) -> Iterator[str]:
         return
     yield f"Tier {score.tier}" if score.tier else "No tier"
     yield (
-        f"{score.total} points = {score.fit} for who they are "
-        f"{_with_sign(score.engagement)} for what they did"
+        f"{score.sums.total} points = {score.sums.fit} for who they are "
+        f"{_with_sign(score.sums.engagement)} for what they did"
     )
     yield f"under the agreement {agreement.name!r}, version {agreement.version}"
 
@@ -78,12 +79,12 @@ def _evidence(part: Part, explained: Explanation) -> str:
     """Tell the activities behind a part: how many, the newest one, what a cap took."""
     if part.evidence is None:
         return ""
-    told = f"{part.count} x, newest {_time(part.evidence.occurred_at)}"
+    told = f"{part.times} x, newest {_time(part.evidence.occurred_at)}"
     activity = explained.evidence.get(part.evidence.activity_id)
     if activity is not None:
         told += f", {activity.kind} {_about(activity)}".rstrip()
     if part.capped:
-        told += f" ({part.evidence.times - part.count} more not counted: {part.capped} points)"
+        told += f" ({part.evidence.times - part.times} more not counted: {part.capped} points)"
     return told
 
 

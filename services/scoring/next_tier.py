@@ -3,15 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from services.scoring.conditions import Values, Verdict
-from services.scoring.rules import (
-    NO_ACTIVITY,
-    Agreement,
-    Axis,
-    Standing,
-    Tier,
-    sums_of,
-)
+from leadloop.conditions import Values, Verdict
+from services.scoring.definition import Agreement, Axis, Tier
+from services.scoring.rules import NO_ACTIVITY, Standing, Sums
 
 _NUMBER = re.compile(r"\b\d{1,6}\b")
 
@@ -33,7 +27,7 @@ class Missing:
 
 
 def missing_to_next_tier(
-    standing: Standing, facts: Values, agreement: Agreement, tier: str
+    standing: Standing, sums: Sums, facts: Values, agreement: Agreement, tier: str
 ) -> Missing | None:
     """Return what is missing to the tier above `tier`; None when there is none above.
 
@@ -45,19 +39,22 @@ def missing_to_next_tier(
     if above < 0:
         return None
     target = agreement.tiers[above]
-    sums = sums_of(standing, agreement)
     activity = standing.newest.values if standing.newest else NO_ACTIVITY
     for points in _steps(target, sums):
         for axis in (Axis.ENGAGEMENT, Axis.FIT):
-            more = {**sums, axis.value: sums[axis.value] + points}
-            more["total"] = more["fit"] + more["engagement"]
-            if target.condition.judge(facts, activity, more) is Verdict.HOLDS:
+            side = axis.value
+            more = sums._replace(**{side: getattr(sums, side) + points})
+            if target.condition.judge(facts, activity, more.as_values()) is Verdict.HOLDS:
                 return Missing(target.name, target.condition.text, axis, points)
     return Missing(target.name, target.condition.text)
 
 
-def _steps(tier: Tier, sums: dict[str, int]) -> list[int]:
+def _steps(tier: Tier, sums: Sums) -> list[int]:
     """Return the additions that bring a sum to a number of the condition, or just past it."""
     numbers = [int(found) for found in _NUMBER.findall(tier.condition.text)]
-    gaps = {number - value for number in numbers for value in sums.values()}
+    gaps = {
+        number - value
+        for number in numbers
+        for value in (sums.fit, sums.engagement, sums.total)
+    }
     return sorted(step for gap in gaps for step in (gap, gap + 1) if step > 0)

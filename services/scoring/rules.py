@@ -1,138 +1,29 @@
-"""The verdict on a lead: a pure function of its facts, its activities and the agreement.
+"""The verdict on a lead: a pure function of its facts and activities, the agreement, the day.
 
 Engagement is kept as one tally a rule, so that a new activity is judged alone however many came
-before it. A tally is a count and the newest activity that counted: neither depends on the order
-in which activities arrive, so late ones end in the same score.
+before it; a tally does not depend on the order in which activities arrive, so late ones end in
+the same score.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from functools import cached_property
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from services.scoring.conditions import Condition, Values, Verdict
+from leadloop.conditions import NOTHING, Values, Verdict
+from services.scoring import tallies
 from services.scoring.cycles import Cycle
+from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
+from services.scoring.tallies import Hit, Tally
+
+HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS
 
 # What a tier's condition reads of the newest activity when there is none.
 NO_ACTIVITY: Values = {"kind": "", "url": "", "form": ""}
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """One engagement; `values` is what conditions see of it."""
-
-    activity_id: str
-    kind: str
-    occurred_at: datetime
-    values: Values = field(default_factory=dict)
-
-
-class Axis(Enum):
-    """The two sides of a score."""
-
-    FIT = "fit"
-    ENGAGEMENT = "engagement"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Points for something that is so (fit) or was done (engagement).
-
-    Attributes:
-        activity_kind: Only activities of this kind are judged; empty means every kind.
-        count_max: Counts at most this often; 0 means every time.
-    """
-
-    name: str
-    axis: Axis
-    condition: Condition
-    points: int
-    activity_kind: str = ""
-    count_max: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Must hold whatever the points; `reason` is told to people when it does not."""
-
-    name: str
-    condition: Condition
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """A class of qualified leads."""
-
-    name: str
-    condition: Condition
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What scoring reads of one version of the agreement, compiled.
-
-    Attributes:
-        tiers: In order; the first one whose condition holds is the lead's.
-        cycles_max: A person is handed over at most this often; 0 means no limit.
-    """
-
-    name: str
-    version: int
-    rules: tuple[Rule, ...]
-    gates: tuple[Gate, ...]
-    tiers: tuple[Tier, ...]
-    cycles_max: int = 0
-
-    @cached_property
-    def fit_rules(self) -> tuple[Rule, ...]:
-        """Return the rules about who a lead is."""
-        return tuple(rule for rule in self.rules if rule.axis is Axis.FIT)
-
-    @cached_property
-    def engagement_rules(self) -> tuple[Rule, ...]:
-        """Return the rules about what a lead did."""
-        return tuple(rule for rule in self.rules if rule.axis is Axis.ENGAGEMENT)
-
-    @cached_property
-    def _by_name(self) -> Mapping[str, Rule]:
-        return {rule.name: rule for rule in self.rules}
-
-    @cached_property
-    def _by_kind(self) -> Mapping[str, tuple[Rule, ...]]:
-        kinds = {rule.activity_kind for rule in self.engagement_rules} | {""}
-        return {
-            kind: tuple(
-                rule for rule in self.engagement_rules if rule.activity_kind in ("", kind)
-            )
-            for kind in kinds
-        }
-
-    def rule(self, name: str) -> Rule:
-        """Return the rule of this name."""
-        return self._by_name[name]
-
-    def rules_for(self, kind: str) -> tuple[Rule, ...]:
-        """Return the rules that judge activities of this kind."""
-        by_kind = self._by_kind
-        return by_kind.get(kind, by_kind[""])
-
-    def engagement_depends_on(self, before: Values, after: Values) -> bool:
-        """Say whether past activities may count otherwise now that the facts have changed."""
-        return any(
-            _differs(rule.condition.lead_fields, before, after)
-            for rule in self.engagement_rules
-        )
-
-
-class Tally(NamedTuple):
-    """How often an engagement rule held, and the newest activity for which it did."""
-
-    times: int
-    activity_id: str
-    occurred_at: datetime
+_PLACE = itemgetter(0)
 
 
 class Fault(NamedTuple):
@@ -142,9 +33,8 @@ class Fault(NamedTuple):
     cause: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the rules found about a lead; its score follows from this alone.
+class Standing(NamedTuple):
+    """What the rules found about a lead; its score on any day follows from this alone.
 
     Attributes:
         fit: Names of the fit rules that hold.
@@ -155,7 +45,7 @@ class Standing:
 
     fit: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
-    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    tallies: Mapping[str, Tally] = {}
     newest: Activity | None = None
 
 
@@ -166,14 +56,28 @@ class Found(NamedTuple):
     faults: tuple[Fault, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Points(NamedTuple):
+    """What a standing is worth on a day.
+
+    Attributes:
+        given: Points by the rules' places, after all caps.
+        uncapped: The same before the caps of groups and sides.
+        day: Since the EPOCH of tallies.
+    """
+
+    given: list[int]
+    uncapped: list[int]
+    day: int
+
+
+class Part(NamedTuple):
     """One rule's share of a score.
 
     Attributes:
-        points: Given, after caps; may be negative.
-        capped: What a cap took away, as a positive number.
-        count: How many activities counted; 0 for a fit rule.
+        points: Given, after caps and time; may be negative.
+        capped: What caps took away, as a positive number.
+        decayed: What time took away, likewise.
+        times: How many activities counted; 0 for a fit rule.
         evidence: The tally behind it; None for a fit rule.
     """
 
@@ -181,24 +85,47 @@ class Part:
     axis: Axis
     points: int
     capped: int = 0
-    count: int = 0
+    decayed: int = 0
+    times: int = 0
     evidence: Tally | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The points of a lead, with the parts that add up to them."""
+class Sums(NamedTuple):
+    """A score without its parts, as conditions of tiers read it.
 
-    parts: tuple[Part, ...]
-    closed_gates: tuple[Gate, ...]
-    tier: str
+    Attributes:
+        products: By product line: the points of the rules that name it.
+        predicted: Of the predictive model that the agreement names, 0 to 100; None without one.
+    """
+
     fit: int
     engagement: int
+    products: Mapping[str, int] = {}
+    predicted: int | None = None
 
     @property
     def total(self) -> int:
-        """Return the sum of all parts."""
+        """Return fit and engagement together."""
         return self.fit + self.engagement
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the sums by the names under which conditions read them."""
+        values = {
+            "fit": self.fit,
+            "engagement": self.engagement,
+            "total": self.fit + self.engagement,
+            "products": self.products,
+        }
+        return values if self.predicted is None else {**values, "predicted": self.predicted}
+
+
+class Score(NamedTuple):
+    """The points of a lead, with the parts that add up to them."""
+
+    sums: Sums
+    parts: tuple[Part, ...]
+    closed_gates: tuple[Gate, ...]
+    tier: str
 
 
 class Decision(Enum):
@@ -210,21 +137,49 @@ class Decision(Enum):
     DISQUALIFIED = "disqualified"
 
 
-def score(facts: Values, activities: Iterable[Activity], agreement: Agreement) -> Score:
-    """Score a lead from scratch; the order of its activities does not matter."""
+def score(
+    facts: Values, activities: Iterable[Activity], agreement: Agreement, day: int
+) -> Score:
+    """Score a lead from scratch; the order of its activities does not matter.
+
+    Args:
+        facts: Who the lead is.
+        activities: What it did.
+        agreement: The definition.
+        day: Since the EPOCH of tallies, UTC.
+    """
     standing = replay(facts, activities, agreement).standing
-    tier, _ = tier_of(standing, sums_of(standing, agreement), facts, agreement)
-    return score_of(standing, tier, agreement)
+    return score_on(standing, facts, agreement, day)
+
+
+def score_on(standing: Standing, facts: Values, agreement: Agreement, day: int) -> Score:
+    """Return the score of a standing on a day."""
+    points = points_on(standing, agreement, day)
+    sums = sums_of(points, agreement)
+    tier, _ = tier_of(standing, sums, facts, agreement)
+    return score_of(standing, points, sums, tier, agreement)
 
 
 def replay(facts: Values, activities: Iterable[Activity], agreement: Agreement) -> Found:
     """Judge a lead and all its activities; one that is there twice counts once."""
-    standing, faults = judge_facts(Standing(), facts, agreement)
-    unique = {activity.activity_id: activity for activity in activities}
-    for activity in unique.values():
-        standing, more = add_activity(standing, activity, facts, agreement)
-        faults += more
-    return Found(standing, faults)
+    fit, closed, faults = _judge_facts(facts, agreement)
+    hits: dict[str, list[Hit]] = {}
+    newest: Activity | None = None
+    newest_moment: Hit | None = None
+    for activity in {activity.activity_id: activity for activity in activities}.values():
+        moment = (activity.occurred_at, activity.activity_id)
+        if newest_moment is None or moment > newest_moment:
+            newest, newest_moment = activity, moment
+        for name, function in agreement.functions_for(activity.kind):
+            verdict = function(facts, activity.values, NOTHING)
+            if verdict is HOLDS:
+                hits.setdefault(name, []).append(moment)
+            elif verdict is not FAILS:
+                faults.append(Fault(name, verdict))
+    counts = {
+        name: tallies.tally_of(at, agreement.rule(name).timing) for name, at in hits.items()
+    }
+    return Found(Standing(fit, closed, counts, newest), tuple(faults))
 
 
 def advance(
@@ -234,95 +189,131 @@ def advance(
     activity: Activity | None,
     agreement: Agreement,
 ) -> Found | None:
-    """Judge only what is new; None when past activities may count otherwise now: `replay`."""
-    faults: tuple[Fault, ...] = ()
+    """Judge only what is new; None when past activities must be judged again: `replay`."""
+    fit, closed, counts, newest = standing
+    faults: list[Fault] = []
     if facts is not facts_before:
         if agreement.engagement_depends_on(facts_before, facts):
             return None
-        standing, faults = judge_facts(standing, facts, agreement)
-    if activity is None:
-        return Found(standing, faults)
-    standing, more = add_activity(standing, activity, facts, agreement)
-    return Found(standing, faults + more)
+        fit, closed, faults = _judge_facts(facts, agreement)
+    if activity is not None:
+        held = _held(counts, facts, activity, agreement, faults)
+        if held is None:
+            return None
+        counts = {**counts, **held} if held else counts
+        newest = activity if newest is None or _is_after(activity, newest) else newest
+    return Found(Standing(fit, closed, counts, newest), tuple(faults))
 
 
-def judge_facts(standing: Standing, facts: Values, agreement: Agreement) -> Found:
-    """Judge who a lead is: the fit rules and the gates."""
-    fit = [(rule.name, rule.condition.judge(facts)) for rule in agreement.fit_rules]
-    gates = [(gate.name, gate.condition.judge(facts)) for gate in agreement.gates]
-    judged = Standing(
-        fit=tuple(name for name, verdict in fit if verdict is Verdict.HOLDS),
-        closed=tuple(name for name, verdict in gates if verdict is not Verdict.HOLDS),
-        tallies=standing.tallies,
-        newest=standing.newest,
-    )
-    return Found(judged, _faults([*fit, *gates]))
+def _held(
+    known: Mapping[str, Tally],
+    facts: Values,
+    activity: Activity,
+    agreement: Agreement,
+    faults: list[Fault],
+) -> dict[str, Tally] | None:
+    """Return the tallies in which an activity counts, with it; None when it came too late."""
+    held: dict[str, Tally] = {}
+    for name, function in agreement.functions_for(activity.kind):
+        verdict = function(facts, activity.values, NOTHING)
+        if verdict is HOLDS:
+            moment = (activity.occurred_at, activity.activity_id)
+            tally = tallies.counted(known.get(name), moment, agreement.rule(name).timing)
+            if tally is None:
+                return None
+            held[name] = tally
+        elif verdict is not FAILS:
+            faults.append(Fault(name, verdict))
+    return held
 
 
-def add_activity(
-    standing: Standing, activity: Activity, facts: Values, agreement: Agreement
-) -> Found:
-    """Judge one activity that was not judged before."""
-    judged = [
-        (rule.name, rule.condition.judge(facts, activity.values))
-        for rule in agreement.rules_for(activity.kind)
-    ]
-    held = {
-        name: _counted(standing.tallies.get(name), activity)
-        for name, verdict in judged
-        if verdict is Verdict.HOLDS
-    }
-    tallies = {**standing.tallies, **held} if held else standing.tallies
-    newest = standing.newest
-    if newest is None or _moment(activity) > _moment(newest):
-        newest = activity
-    return Found(Standing(standing.fit, standing.closed, tallies, newest), _faults(judged))
+def _is_after(one: Activity, other: Activity) -> bool:
+    """Order activities by time, those of one moment by id, so that one is always the newest."""
+    return (one.occurred_at, one.activity_id) > (other.occurred_at, other.activity_id)
 
 
-def score_of(standing: Standing, tier: str, agreement: Agreement) -> Score:
-    """Return the score of a standing that meets `tier`, its parts in the agreement's order."""
-    fit = [
-        Part(rule.name, Axis.FIT, rule.points)
-        for rule in agreement.fit_rules
-        if rule.name in standing.fit
-    ]
-    engagement = [
-        _part(rule, standing.tallies[rule.name])
-        for rule in agreement.engagement_rules
-        if rule.name in standing.tallies
-    ]
-    return Score(
-        parts=(*fit, *engagement),
-        closed_gates=tuple(gate for gate in agreement.gates if gate.name in standing.closed),
-        tier=tier,
-        fit=sum(part.points for part in fit),
-        engagement=sum(part.points for part in engagement),
-    )
+def _judge_facts(
+    facts: Values, agreement: Agreement
+) -> tuple[tuple[str, ...], tuple[str, ...], list[Fault]]:
+    """Return the fit rules that hold, the gates that are closed, and what can't be judged."""
+    fit: list[str] = []
+    closed: list[str] = []
+    faults: list[Fault] = []
+    for name, function in agreement.fit_functions:
+        verdict = function(facts, NOTHING, NOTHING)
+        if verdict is HOLDS:
+            fit.append(name)
+        elif verdict is not FAILS:
+            faults.append(Fault(name, verdict))
+    for name, function in agreement.gate_functions:
+        verdict = function(facts, NOTHING, NOTHING)
+        if verdict is not HOLDS:
+            closed.append(name)
+            if verdict is not FAILS:
+                faults.append(Fault(name, verdict))
+    return tuple(fit), tuple(closed), faults
 
 
-def sums_of(standing: Standing, agreement: Agreement) -> dict[str, int]:
-    """Return fit, engagement and total, as conditions of tiers read them."""
-    fit = sum(agreement.rule(name).points for name in standing.fit)
-    engagement = sum(
-        points_of(agreement.rule(name), tally) for name, tally in standing.tallies.items()
-    )
-    return {"fit": fit, "engagement": engagement, "total": fit + engagement}
+def points_on(
+    standing: Standing, agreement: Agreement, day: int, penalties_day: int | None = None
+) -> Points:
+    """Return what a standing is worth on a day, rule by rule.
+
+    Args:
+        standing: What the rules found.
+        agreement: The definition.
+        day: Since the EPOCH of tallies.
+        penalties_day: Another day for rules that take points away; None: the same.
+    """
+    by_name = agreement.by_name
+    given = [0] * len(by_name)
+    for name in standing.fit:
+        place, rule = by_name[name]
+        given[place] = rule.points
+    for name, tally in standing.tallies.items():
+        place, rule = by_name[name]
+        at = day if penalties_day is None or rule.points >= 0 else penalties_day
+        given[place] = tallies.points_on(rule.points, tally, rule.timing, at)
+    uncapped = given if not agreement.caps else list(given)
+    for cap in agreement.caps:
+        _cut(given, cap.places, cap.points)
+    return Points(given, uncapped, day)
+
+
+def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) -> Sums:
+    """Return the sums of a score."""
+    given, border = points.given, len(agreement.fit_rules)
+    products = {line: sum([given[n] for n in at]) for line, at in agreement.products.items()}
+    return Sums(sum(given[:border]), sum(given[border:]), products, predicted)
 
 
 def tier_of(
-    standing: Standing, sums: Values, facts: Values, agreement: Agreement
+    standing: Standing, sums: Sums, facts: Values, agreement: Agreement
 ) -> tuple[str, tuple[Fault, ...]]:
     """Return the first tier whose condition holds, empty when none does or a gate is closed."""
     if standing.closed:
         return "", ()
     newest = standing.newest.values if standing.newest else NO_ACTIVITY
-    judged: list[tuple[str, Verdict]] = []
+    values = sums.as_values()
+    faults: list[Fault] = []
     for tier in agreement.tiers:
-        verdict = tier.condition.judge(facts, newest, sums)
-        if verdict is Verdict.HOLDS:
-            return tier.name, _faults(judged)
-        judged.append((tier.name, verdict))
-    return "", _faults(judged)
+        verdict = tier.condition.function(facts, newest, values)
+        if verdict is HOLDS:
+            return tier.name, tuple(faults)
+        if verdict is not FAILS:
+            faults.append(Fault(tier.name, verdict))
+    return "", tuple(faults)
+
+
+def score_of(
+    standing: Standing, points: Points, sums: Sums, tier: str, agreement: Agreement
+) -> Score:
+    """Return the whole score, its parts in the agreement's order."""
+    by_name, counts = agreement.by_name, standing.tallies
+    held = sorted([by_name[name] for name in (*standing.fit, *counts)], key=_PLACE)
+    parts = tuple([_part(rule, place, counts.get(rule.name), points) for place, rule in held])
+    closed = tuple(gate for gate in agreement.gates if gate.name in standing.closed)
+    return Score(sums, parts, closed, tier)
 
 
 def decide(
@@ -337,54 +328,36 @@ def decide(
     if standing.closed and cycle.is_open:
         return Decision.DISQUALIFIED
     newest_at = standing.newest.occurred_at if standing.newest else None
-    if tier and cycle.may_open_next(newest_at, now, agreement.cycles_max):
+    reason = agreement.reason(cycle.reason) if cycle.reason else None
+    may_open = tier and cycle.may_open_next(
+        newest_at,
+        now,
+        agreement.cycles_max,
+        needs_evidence=reason is not None and reason.reopened_by is not None,
+    )
+    if may_open:
         return Decision.QUALIFIED
     return Decision.SCORED if tier != tier_before else Decision.NOTHING
 
 
-def points_of(rule: Rule, tally: Tally) -> int:
-    """Return the points of an engagement rule after its cap."""
-    return rule.points * _counting(rule, tally)
+def _cut(given: list[int], places: tuple[int, ...], most: int) -> None:
+    """Take away what some rules give above a cap, from the last of them first."""
+    over = sum(given[n] for n in places) - most
+    for n in reversed(places):
+        if over <= 0:
+            break
+        taken = min(over, max(given[n], 0))
+        given[n] -= taken
+        over -= taken
 
 
-def _part(rule: Rule, tally: Tally) -> Part:
-    """Return an engagement rule's share."""
-    count = _counting(rule, tally)
-    capped = abs(rule.points) * (tally.times - count)
-    return Part(rule.name, Axis.ENGAGEMENT, rule.points * count, capped, count, tally)
-
-
-def _counting(rule: Rule, tally: Tally) -> int:
-    """Return how many activities count under the rule's cap."""
-    return min(tally.times, rule.count_max) if rule.count_max else tally.times
-
-
-def _counted(tally: Tally | None, activity: Activity) -> Tally:
-    """Count one more activity."""
-    moment = _moment(activity)
+def _part(rule: Rule, place: int, tally: Tally | None, points: Points) -> Part:
+    """Return a rule's share, with what caps and time took away from it."""
+    given, uncapped = points.given[place], points.uncapped[place]
     if tally is None:
-        return Tally(1, activity.activity_id, activity.occurred_at)
-    if moment > (tally.occurred_at, tally.activity_id):
-        return Tally(tally.times + 1, activity.activity_id, activity.occurred_at)
-    return tally._replace(times=tally.times + 1)
-
-
-def _moment(activity: Activity) -> tuple[datetime, str]:
-    """Order activities by time, those of one moment by id, so that one is always the newest."""
-    return activity.occurred_at, activity.activity_id
-
-
-def _faults(judged: Iterable[tuple[str, Verdict]]) -> tuple[Fault, ...]:
-    """Return the judgements that could not be made."""
-    return tuple(Fault(name, verdict) for name, verdict in judged if verdict.is_fault)
-
-
-def _differs(fields: Iterable[str] | None, before: Values, after: Values) -> bool:
-    """Say whether any of the fields changed; None stands for all of them."""
-    names = before.keys() | after.keys() if fields is None else fields
-    # 1 and 1.0 are equal in Python and not the same to CEL.
-    return any(
-        before.get(name) != after.get(name)
-        or type(before.get(name)) is not type(after.get(name))
-        for name in names
-    )
+        return Part(rule.name, rule.axis, given, uncapped - given)
+    each = abs(rule.points)
+    eligible, counting = tallies.count_on(tally, rule.timing, points.day)
+    capped = each * (eligible - counting) + uncapped - given
+    decayed = each * (tally.times - eligible + counting) - abs(uncapped)
+    return Part(rule.name, rule.axis, given, capped, decayed, counting, tally)

@@ -53,6 +53,7 @@ async def test_a_score_is_shown_with_its_parts_evidence_and_what_is_missing(clie
         "axis": "engagement",
         "points": 10,
         "capped": 0,
+        "decayed": 0,
         "count": 1,
         "evidence": {
             "activity_id": "visit-1",

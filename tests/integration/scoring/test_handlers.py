@@ -225,7 +225,7 @@ async def test_batches_that_race_over_the_same_new_leads_lose_and_double_nothing
     await asyncio.gather(*(handle_until_done(number) for number in range(1, 7)))
 
     states = [await state_of(database, one) for one in leads]
-    assert {(s.activity_count, s.engagement, s.cycle.count) for s in states} == {(6, 60, 1)}
+    assert {(s.activity_count, s.engagement, s.cycle.so_far) for s in states} == {(6, 60, 1)}
     qualified = [e.lead_id for e in await published() if isinstance(e, LeadQualified)]
     assert sorted(qualified) == leads
 

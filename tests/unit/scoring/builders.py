@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.scoring.conditions import Condition, Values
-from services.scoring.rules import Activity, Agreement, Axis, Gate, Rule, Tier
+from leadloop.conditions import Condition, Values
+from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule, Tier
+from services.scoring.tallies import Timing, day_of
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+TODAY = day_of(START)
 
 
 def a_fit_rule(condition: str, points: int = 10, name: str = "") -> Rule:
@@ -17,10 +19,15 @@ def an_engagement_rule(
     points: int = 5,
     name: str = "",
     kind: str = "",
-    count_max: int = 0,
+    **timing: int,
 ) -> Rule:
     return Rule(
-        name or condition, Axis.ENGAGEMENT, Condition(condition), points, kind, count_max
+        name or condition,
+        Axis.ENGAGEMENT,
+        Condition(condition),
+        points,
+        kind,
+        Timing(**timing),
     )
 
 

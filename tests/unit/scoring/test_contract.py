@@ -12,8 +12,9 @@ from services.scoring.contract import (
     facts_of,
     score_message,
 )
-from services.scoring.rules import Axis, score
-from tests.unit.scoring.builders import an_activity, facts
+from services.scoring.definition import Axis
+from services.scoring.rules import score
+from tests.unit.scoring.builders import TODAY, an_activity, facts
 
 
 def test_known_fields_are_always_there_and_attributes_can_not_hide_them():
@@ -101,7 +102,7 @@ def test_a_score_message_carries_the_parts_with_their_evidence():
     rules = [Rule(name="r", condition="true", points=3, is_engagement=True, count_max=1)]
     body = Agreement(definition=Definition(rules=rules)).SerializeToString()
 
-    found = score(facts(), [an_activity(1), an_activity(2)], agreement_of(body))
+    found = score(facts(), [an_activity(1), an_activity(2)], agreement_of(body), TODAY)
     (part,) = score_message(found).parts
 
     assert (part.rule, part.points, part.capped, part.count) == ("r", 3, 3, 1)

@@ -78,4 +78,4 @@ def test_of_two_leads_that_are_one_person_what_binds_most_stays(
 def test_the_next_cycle_of_a_joined_lead_has_a_number_new_to_both():
     cycle = joined(OPEN.lose(LATER), Cycle().next("q2", START).lose(LATER))
 
-    assert (cycle.count, cycle.next("q3", LATER).number) == (2, 3)
+    assert (cycle.so_far, cycle.next("q3", LATER).number) == (2, 3)

@@ -2,9 +2,11 @@
 
 import pytest
 
+from services.scoring.definition import Axis
 from services.scoring.next_tier import Missing, missing_to_next_tier
-from services.scoring.rules import Axis, replay
+from services.scoring.rules import replay, score_on
 from tests.unit.scoring.builders import (
+    TODAY,
     a_fit_rule,
     a_tier,
     an_activity,
@@ -19,7 +21,9 @@ def missing(condition: str, tier: str = "") -> Missing | None:
     rules = (a_fit_rule("true", 20, "fits"), an_engagement_rule(points=10, name="did"))
     agreement = an_agreement(rules, tiers=(a_tier("A", condition), a_tier("B", "total > 0")))
     standing = replay(facts(), [an_activity()], agreement).standing
-    return missing_to_next_tier(standing, facts(), agreement, tier)
+    return missing_to_next_tier(
+        standing, score_on(standing, facts(), agreement, TODAY).sums, facts(), agreement, tier
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.scoring.conditions import Verdict
+from leadloop.conditions import Verdict
 from services.scoring.cycles import Cycle, Stage
 from services.scoring.rules import Decision, Fault, Standing, decide, replay, score
 from tests.unit.scoring.builders import (
     START,
+    TODAY,
     a_fit_rule,
     a_gate,
     a_tier,
@@ -32,14 +33,14 @@ def test_parts_come_in_the_agreements_order_and_add_up():
     )
     activities = [an_activity(1), an_activity(2, url="/jobs")]
 
-    found = score(facts(country="DE"), activities, agreement)
+    found = score(facts(country="DE"), activities, agreement, TODAY)
 
     assert [(part.rule, part.points) for part in found.parts] == [
         ("german", 20),
         ("visits", 6),
         ("applicant", -10),
     ]
-    assert (found.fit, found.engagement, found.total) == (20, -4, 16)
+    assert (found.sums.fit, found.sums.engagement, found.sums.total) == (20, -4, 16)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_parts_come_in_the_agreements_order_and_add_up():
 def test_a_cap_takes_points_away_and_says_how_many(points, count_max, times, given, capped):
     agreement = an_agreement((an_engagement_rule(points=points, count_max=count_max),))
 
-    (part,) = score(facts(), [an_activity(n) for n in range(times)], agreement).parts
+    (part,) = score(facts(), [an_activity(n) for n in range(times)], agreement, TODAY).parts
 
     assert (part.points, part.capped) == (given, capped)
 
@@ -58,7 +59,7 @@ def test_the_evidence_is_the_newest_activity_whatever_came_last():
     agreement = an_agreement((an_engagement_rule(count_max=1),))
     late = [an_activity(9), an_activity(3)]
 
-    (part,) = score(facts(), late, agreement).parts
+    (part,) = score(facts(), late, agreement, TODAY).parts
 
     assert part.evidence is not None
     assert part.evidence.activity_id == an_activity(9).activity_id
@@ -72,9 +73,11 @@ def test_a_rule_judges_only_its_kind_and_one_without_a_kind_judges_all():
         )
     )
 
-    found = score(facts(), [an_activity(1), an_activity(2, kind="unheard_of")], agreement)
+    found = score(
+        facts(), [an_activity(1), an_activity(2, kind="unheard_of")], agreement, TODAY
+    )
 
-    assert [(part.rule, part.count) for part in found.parts] == [("any", 2)]
+    assert [(part.rule, part.times) for part in found.parts] == [("any", 2)]
 
 
 def test_the_first_tier_that_holds_is_the_leads():
@@ -85,11 +88,11 @@ def test_the_first_tier_that_holds_is_the_leads():
     )
     agreement = an_agreement((an_engagement_rule(points=5),), tiers=tiers)
 
-    assert score(facts(), [], agreement).tier == ""
-    assert score(facts(), [an_activity(1)], agreement).tier == "B"
-    assert score(facts(), [an_activity(1), an_activity(2)], agreement).tier == "A"
+    assert score(facts(), [], agreement, TODAY).tier == ""
+    assert score(facts(), [an_activity(1)], agreement, TODAY).tier == "B"
+    assert score(facts(), [an_activity(1), an_activity(2)], agreement, TODAY).tier == "A"
     asked = [an_activity(3, kind="demo_request"), an_activity(1)]
-    assert score(facts(), asked, agreement).tier == "hand-raiser"
+    assert score(facts(), asked, agreement, TODAY).tier == "hand-raiser"
 
 
 def test_a_closed_gate_keeps_a_lead_from_every_tier_and_says_why():
@@ -99,17 +102,17 @@ def test_a_closed_gate_keeps_a_lead_from_every_tier_and_says_why():
         (a_tier("A", "total >= 10"),),
     )
 
-    found = score(facts(consent="denied"), [], agreement)
+    found = score(facts(consent="denied"), [], agreement, TODAY)
 
-    assert (found.tier, found.total) == ("", 100)
+    assert (found.tier, found.sums.total) == ("", 100)
     assert [gate.reason for gate in found.closed_gates] == ["asked not to be contacted"]
 
 
 def test_a_gate_on_a_missing_field_is_closed():
     agreement = an_agreement(gates=(a_gate('lead.industry != "games"'),))
 
-    assert len(score(facts(), [], agreement).closed_gates) == 1
-    assert score(facts(industry="steel"), [], agreement).closed_gates == ()
+    assert len(score(facts(), [], agreement, TODAY).closed_gates) == 1
+    assert score(facts(industry="steel"), [], agreement, TODAY).closed_gates == ()
 
 
 def test_a_rule_that_can_not_be_judged_gives_nothing_and_the_others_go_on():
@@ -132,7 +135,7 @@ def test_a_rule_that_can_not_be_judged_gives_nothing_and_the_others_go_on():
         Fault("lead.country", Verdict.NOT_BOOLEAN),
         Fault("divides", Verdict.DIVIDES_BY_ZERO),
     )
-    assert score(facts(), [an_activity()], agreement).total == 3
+    assert score(facts(), [an_activity()], agreement, TODAY).sums.total == 3
 
 
 AGREEMENT = an_agreement(gates=(a_gate("true"),), cycles_max=3)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.conditions import Condition, Verdict
+from leadloop.conditions import Condition, Verdict
 from services.scoring.learning.candidates import Asks, Candidate
 from services.scoring.learning.columns import read_columns
 from services.scoring.learning.reading import numbers_of

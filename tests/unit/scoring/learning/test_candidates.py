@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from services.scoring.conditions import Condition, Verdict
+from leadloop.conditions import Condition, Verdict
 from services.scoring.learning.candidates import (
     CANDIDATES_MAX,
     PER_COLUMN_MAX,
