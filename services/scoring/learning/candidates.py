@@ -24,6 +24,9 @@ CANDIDATES_MAX: Final = 200
 # Where numbers are cut: so many leads lie below.
 CUTS: Final = (0.25, 0.5, 0.75)
 
+# Beyond this a float does not hold every whole number.
+WHOLE_MAX: Final = 2**53
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What CEL keeps for itself; such a column is read by its text.
 _RESERVED: Final = frozenset(
@@ -105,7 +108,7 @@ def _of_column(column: str, values: Sequence[Field]) -> list[Candidate]:
 
 
 def _cuts(column: str, values: Sequence[Field]) -> list[Candidate]:
-    """Return tests that cut a column of numbers, at values that occur."""
+    """Return tests that cut a column of numbers, at values that people can read."""
     read = numbers(values)
     there = read[~np.isnan(read)]
     if not there.size:
@@ -115,8 +118,9 @@ def _cuts(column: str, values: Sequence[Field]) -> list[Candidate]:
 
 
 def _short(value: float) -> int | float:
-    """Write whole numbers without a point."""
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    """Return a number near this one with four digits that count, whole ones without a point."""
+    short = float(f"{value:.4g}")
+    return int(short) if short.is_integer() and abs(short) < WHOLE_MAX else short
 
 
 def _is_enough(held: Flags) -> bool:

@@ -73,7 +73,8 @@ def is_numeric(values: Sequence[Field]) -> bool:
     """Say whether a column holds numbers alone, at least one."""
     kinds = set(map(type, values))
     # Most columns are told by their types alone.
-    if str in kinds and any(type(value) is str and value for value in values):
+    has_texts = any(issubclass(kind, str) for kind in kinds)
+    if has_texts and any(isinstance(value, str) and value for value in values):
         return False
     plain = all(issubclass(kind, _KINDS) for kind in kinds)
     return plain and any(not is_missing(value) for value in values)

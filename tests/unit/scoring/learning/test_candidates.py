@@ -64,6 +64,15 @@ def test_numbers_are_cut_where_leads_are():
     ]
 
 
+def test_numbers_are_cut_where_people_can_read_it():
+    assert of_columns(160, c=[n / 7 + 1234 for n in range(160)]) == [
+        "c at least 1240",
+        "c at least 1245",
+        "c at least 1251",
+    ]
+    assert of_columns(c=[n / 7e5 for n in range(120)])[0] == "c at least 4.286e-05"
+
+
 def test_a_missing_value_is_asked_for():
     values = [5.0 if n % 3 else None for n in range(120)]
 

@@ -147,8 +147,8 @@ def test_trees_that_say_something_else_than_the_library_are_refused(history, mon
     # As if a new version of the library kept its trees in another way.
     read = boosting._node
 
-    def misread(node, bitsets, met):
-        right = read(node, bitsets, met)
+    def misread(node, bitsets, layout):
+        right = read(node, bitsets, layout)
         return right._replace(missing_left=not right.missing_left)
 
     monkeypatch.setattr(boosting, "_node", misread)
@@ -172,6 +172,28 @@ def test_too_little_is_said_with_numbers(history):
     found = learn_predictor(few)
     assert isinstance(found, TooLittle)
     assert "500 more leads with an outcome" in str(found)
+
+
+def test_a_text_of_one_level_is_learned_as_there_or_not(history):
+    draw = np.random.default_rng(3)
+    there = np.where(history.won, draw.random(COUNT) < 0.6, draw.random(COUNT) < 0.2)
+    fields = {"phone": ["yes" if it else None for it in there], "page": history.fields["page"]}
+
+    found = learn_predictor(replace(history, fields=fields))
+    assert isinstance(found, Predictor)
+    scores = [found.score({"phone": phone, "page": "blog"}, {}) for phone in ("yes", None)]
+    assert scores[0] > scores[1] + 10
+
+
+@pytest.mark.parametrize("value", [1.5, "x"])
+def test_a_column_that_only_the_newest_leads_have_is_no_fault(history, value):
+    """The part that decides how many trees to grow does not know it."""
+    late = [value if place % 2 else None for place in range(COUNT)]
+    fields = {"late": [None] * (COUNT - 400) + late[-400:], "page": history.fields["page"]}
+
+    found = learn_predictor(replace(history, fields=fields))
+    assert isinstance(found, Predictor)
+    assert "late" in found.features
 
 
 def test_leads_without_columns_and_of_one_time_are_learned_from(history):
