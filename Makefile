@@ -99,9 +99,10 @@ bench-score-truth: setup ## The score beside an independent slow reference
 bench-scoring: setup ## How fast leads are scored, beside cel-python and plain Python
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
 bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
-BENCHES := kill relay loop clocks replay score-truth scoring learning
-.PHONY: $(BENCHES:%=bench-%)
-$(BENCHES:%=bench-%):
+.PHONY: bench-kill bench-relay bench-loop bench-clocks bench-replay
+.PHONY: bench-score-truth bench-scoring bench-learning
+bench-kill bench-relay bench-loop bench-clocks bench-replay \
+bench-score-truth bench-scoring bench-learning:
 	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 
 ##@ What the others stand on
