@@ -73,7 +73,7 @@ def backtest_ledger(
             if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
                 raise Rejected(
                     "Scoring's database can't be read: expected one that `leadloop migrate` "
-                    f"has set up, at the address that --database names ({type(error).__name__})."
+                    f"has set up, at the address of --database ({type(error).__name__})."
                 ) from error
             raise
         finally:
