@@ -34,7 +34,8 @@ class Coming:
 
     Attributes:
         stream: They are made up; None: they are of a history.
-        prospects: All of them.
+        prospects: Those that may come to sales.
+        seen: How many there were before those were chosen; 0: as many as prospects.
         shares: Of tiers, for made-up leads.
     """
 
@@ -43,6 +44,7 @@ class Coming:
     prospects: Sequence[Prospect]
     stream: Stream | None = None
     shares: tuple[tuple[str, float], ...] = ()
+    seen: int = 0
 
     @property
     def weeks(self) -> float:
@@ -167,7 +169,7 @@ def _fresh(arrival: Arrival) -> Arrival:
 
 def _result(measures: Measures, crew: Crew, team: Team, coming: Coming) -> Result:
     return Result(
-        seen=len(coming.prospects),
+        seen=coming.seen or len(coming.prospects),
         weeks=coming.weeks,
         people=len(team.workers),
         clocks=measures.clocks,

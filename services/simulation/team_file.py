@@ -151,7 +151,7 @@ def _absence(item: Value) -> Absence:
     fields = item.fields(("from", "to"), ("told",))
     first, last = fields["from"].day() or date.min, fields["to"].day() or date.min
     days = (last - first).days
-    if first != date.min and last != date.min and not 0 <= days < ABSENCE_DAYS_MAX:
+    if date.min not in {first, last} and not 0 <= days < ABSENCE_DAYS_MAX:
         fields["to"].fault(f"a day from {first} on, at most {ABSENCE_DAYS_MAX} days later")
         last = first
     told = fields["told"]
