@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,6 +33,7 @@ aside = Console(stderr=True, highlight=False)
 errors = Console(stderr=True, highlight=False, style="red")
 
 LINE_EVERY_SECONDS: Final = 5.0
+WIDTH: Final = 120
 INTERRUPTED: Final = 130
 _STREAM, _PEOPLE, _OUTPUT = "Leads that are made up", "People in sales", "Output"
 
@@ -192,7 +194,7 @@ def _run(request: Request) -> None:
         before = _live(watch, "the other", other, team, coming, request.seed) if other else None
         mending = _mend(request, trial, team, coming, result, watch)
     share = request.kept / 100
-    asked = told.Told(trial, result, team.market, share, request.seed, words)
+    asked = told.Told(trial, result, team, share, request.seed, words)
     name = request.against.name if request.against else ""
     report = told.report_of(asked, mending, before, name)
     _show(report)
@@ -325,6 +327,9 @@ def _require_writable(*paths: Path | None) -> None:
 
 
 def _show(report: "Report") -> None:
+    if not out.is_terminal:
+        # A file or a pipe has no width that a table must fit in.
+        out.width = WIDTH
     out.print(f"\n{report.title}", style="bold", markup=False)
     out.print(report.answer, markup=False, soft_wrap=True)
     for line in report.words:
@@ -338,9 +343,9 @@ def _show(report: "Report") -> None:
 
 def _show_table(table: "Table") -> None:
     out.print(f"\n{table.title}", style="bold", markup=False)
-    shown = Shown()
+    shown = Shown(box=SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(table.columns):
-        shown.add_column(escape(name), justify="right" if place else "left")
+        shown.add_column(escape(name), justify="right" if place else "left", no_wrap=not place)
     for row in table.rows:
         shown.add_row(*map(escape, row))
     out.print(shown)

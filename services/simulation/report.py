@@ -8,7 +8,7 @@ from services.simulation.levels import Promise, broken, length, percent, sentenc
 from services.simulation.measures import ClockCount
 from services.simulation.mending import Mending
 from services.simulation.runs import Load, Result
-from services.simulation.team import Market
+from services.simulation.team import Market, Pace, Team
 from services.simulation.trial import Trial
 
 QUARTER_WEEKS = 13
@@ -58,7 +58,7 @@ class Told:
 
     trial: Trial
     result: Result
-    market: Market
+    team: Team
     target: float
     seed: int
     coming: str
@@ -167,14 +167,14 @@ def _clock_table(result: Result) -> Table:
         )
     columns = (
         *("service level", "time", "clocks", "kept", "warned", "late", "breached"),
-        *("share kept", "half within", "95 % within"),
+        *("share", "half in", "95 % in"),
     )
-    return Table("Clocks, in business time; late is breached and then done", columns, rows)
+    return Table("Clocks, in business time: late is breached and then done; half and 95 % were done in", columns, rows)
 
 
 def _flow_table(told: Told) -> Table:
     result, happened = told.result, told.result.happened
-    needed = needed_per_quarter(told.trial, told.market)
+    needed = needed_per_quarter(told.trial, told.team.market)
     coming = result.happened.get("first", 0) / result.weeks * QUARTER_WEEKS
     counts = [
         ("leads seen", result.seen),
@@ -266,10 +266,15 @@ def _of(result: Result, what: str) -> int:
 
 
 def _assumptions(told: Told) -> Iterable[str]:
-    market = told.market
+    market, paces = told.team.market, {one.pace for one in told.team.workers}
     yield told.coming
     yield (
-        f"People: {told.result.people:,}. Of leads looked at {percent(market.accepted)} are "
+        f"People: {told.result.people:,}. {_pace_words(paces.pop())}"
+        if len(paces) == 1
+        else (f"People: {told.result.people:,}, who work as their file says.")
+    )
+    yield (
+        f"Of leads looked at {percent(market.accepted)} are "
         f"accepted; {percent(market.reached)} of attempts reach somebody; "
         f"{percent(market.converted)} of those reached become deals, "
         f"{percent(market.won)} of deals are won."
@@ -277,4 +282,16 @@ def _assumptions(told: Told) -> Iterable[str]:
     yield (
         f"A service level holds when {percent(told.target)} of its clocks are kept. "
         f"All that is left to chance follows from seed {told.seed}."
+    )
+
+
+def _pace_words(pace: Pace) -> str:
+    """Say how people work who all work alike."""
+    half, nine = (length(one.total_seconds()) for one in (pace.half_within, pace.nine_within))
+    most = f", {pace.leads_at_once} leads at once at most" if pace.leads_at_once else ""
+    forgotten = f", and {percent(pace.forgets)} of leads are forgotten" if pace.forgets else ""
+    return (
+        f"Each sees half of new leads within {half} of working time and nine of ten within "
+        f"{nine}, if nothing else is to do{forgotten}; a lead takes "
+        f"{pace.minutes_per_lead} min, each further attempt {pace.minutes_per_attempt} min{most}."
     )
