@@ -88,7 +88,7 @@ lock: setup ## Lock the dependencies of pyproject.toml with their hashes (ARGS=-
 		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
 
 ##@ Measurements; each prints a table and one line of JSON
-.PHONY: bench bench-kill bench-relay bench-loop bench-clocks bench-replay
+.PHONY: bench bench-kill bench-relay bench-loop bench-clocks bench-replay bench-agreements
 bench: setup kafka ## All of them at small sizes, one after another
 	@$(PY) -m bench $(ARGS)
 bench-kill: setup kafka ## Kill every part at random: nothing lost, nothing doubled
@@ -96,7 +96,8 @@ bench-relay: setup ## Order and completeness under slow writers, beside a naive 
 bench-loop: setup kafka ## Leads per second and time through the loop, beside two other chains
 bench-clocks: setup ## How late timers fire
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
-bench-kill bench-relay bench-loop bench-clocks bench-replay:
+bench-agreements: setup ## Broken agreements, one fault each, and a sound one
+bench-kill bench-relay bench-loop bench-clocks bench-replay bench-agreements:
 	@$(PY) -m bench.$(@:bench-%=%) $(ARGS)
 
 ##@ What the others stand on

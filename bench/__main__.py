@@ -12,6 +12,7 @@ from bench import report
 
 # Each takes up to a few minutes at these sizes. The figures of record come from full sizes.
 SMALL: Final = {
+    "bench.agreements": (),
     "bench.replay": ("--size", "small"),
     "bench.relay": ("--seconds", "8"),
     "bench.clocks": ("--timers", "500", "--seconds", "5"),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cel
 
 from leadloop.conditions.meaning import size
+from leadloop.possible import forms
 from leadloop.possible.ranges import Numbers, Range
 
 # Longer patterns and texts are not tried: a check must not take long.
@@ -40,9 +41,6 @@ class Trait(NamedTuple):
     wanted: bool = True
 
 
-# Of the texts of a field in some form: whether one can be that, and can have that part.
-FORMS: dict[str, tuple[Callable[[str], bool], Callable[[str], bool]]] = {}
-
 _PARTS = (Kind.STARTS, Kind.ENDS, Kind.CONTAINS)
 _ASKED: Mapping[Kind, Callable[[str, str], bool]] = {
     Kind.EQUALS: lambda text, argument: text == argument,
@@ -53,7 +51,7 @@ _ASKED: Mapping[Kind, Callable[[str, str], bool]] = {
     Kind.AT_MOST: le,
     Kind.ABOVE: gt,
     Kind.AT_LEAST: ge,
-    Kind.FORM: lambda text, argument: FORMS[argument][0](text),
+    Kind.FORM: lambda text, argument: forms.FORMS[argument].whole(text),
 }
 
 
@@ -158,7 +156,7 @@ def _exclude(one: Trait, two: Trait) -> bool:
     """Say whether no text can have both."""
     a, b = one.argument, two.argument
     if one.kind is Kind.FORM:
-        return two.kind in _PARTS and not FORMS[a][1](b)
+        return two.kind in _PARTS and not forms.may_hold(a, two.kind, b)
     if one.kind is not two.kind:
         return False
     if one.kind is Kind.STARTS:

@@ -1,4 +1,6 @@
-"""What is said to be impossible never happens: proofs held to the conditions as they are judged."""
+"""What is said to be impossible never happens: proofs held to conditions as judged."""
+
+from math import isnan
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -51,7 +53,7 @@ atoms = st.one_of(
         [
             *("has(lead.x)", "has(lead.y)", "true", "false", "lead.x", "lead.x + 1", "1"),
             *("lead.x.y == 1", "lead.x / 0 == 1", "lead.x in lead.y", "size(lead) > 1"),
-            *('[1, 2].exists(x, x == lead.x)', "int(lead.x) == 2"),
+            *("[1, 2].exists(x, x == lead.x)", "int(lead.x) == 2"),
         ]
     ),
 )
@@ -88,7 +90,7 @@ def being(value: object) -> Possible:
         return MISSING
     if isinstance(value, str):
         return a_text(listed(value))
-    if value != value:
+    if isinstance(value, float) and isnan(value):
         return a_number(Numbers((), nan=True))
     return a_number(Numbers((Range(value, value),)))
 
