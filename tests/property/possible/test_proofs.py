@@ -84,13 +84,13 @@ def domain(read: Read) -> Possible:
     return a_number(between(*ranges[read.name])) if read.name in ranges else MISSING
 
 
-def being(value: object) -> Possible:
+def being(value: str | float | None) -> Possible:
     """Return the set of this one value."""
     if value is None:
         return MISSING
     if isinstance(value, str):
         return a_text(listed(value))
-    if isinstance(value, float) and isnan(value):
+    if isnan(value):
         return a_number(Numbers((), nan=True))
     return a_number(Numbers((Range(value, value),)))
 
