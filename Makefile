@@ -88,17 +88,22 @@ lock: setup ## Lock the dependencies of pyproject.toml with their hashes (ARGS=-
 		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
 
 ##@ Measurements; each prints a table and one line of JSON
-.PHONY: bench bench-kill bench-relay bench-loop bench-clocks bench-replay bench-agreements
+.PHONY: bench
 bench: setup kafka ## All of them at small sizes, one after another
 	@$(PY) -m bench $(ARGS)
 bench-kill: setup kafka ## Kill every part at random: nothing lost, nothing doubled
 bench-relay: setup ## Order and completeness under slow writers, beside a naive reader
 bench-loop: setup kafka ## Leads per second and time through the loop, beside two other chains
 bench-clocks: setup ## How late timers fire
+bench-score-truth: setup ## The score beside an independent slow reference
+bench-scoring: setup ## How fast leads are scored, beside cel-python and plain Python
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
 bench-agreements: setup ## Broken agreements, one fault each, and a sound one
-bench-kill bench-relay bench-loop bench-clocks bench-replay bench-agreements:
-	@$(PY) -m bench.$(@:bench-%=%) $(ARGS)
+bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
+BENCHES := kill relay loop clocks replay score-truth scoring learning agreements
+.PHONY: $(BENCHES:%=bench-%)
+$(BENCHES:%=bench-%):
+	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 
 ##@ What the others stand on
 .PHONY: kafka

@@ -93,10 +93,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     console.print(shown)
 
 
-def last_line(figures: "DataclassInstance") -> None:
+def last_line(figures: "DataclassInstance", digits: int = 2) -> None:
     """Print the figures as one line of JSON; nothing may follow it."""
     rounded = {
-        name: round(value, 2) if isinstance(value, float) else value
+        name: round(value, digits) if isinstance(value, float) else value
         for name, value in asdict(figures).items()
     }
     # Not through rich, which would break a long line.

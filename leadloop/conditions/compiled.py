@@ -40,7 +40,7 @@ from leadloop.conditions.verdict import (
 )
 
 # Deeper trees are left to the engine whole: Python's own compiler has its limits.
-_HEIGHT_MAX = 30
+HEIGHT_MAX = 30
 # Below it, every int is a float and no two are the same float.
 _EXACT = 2**53
 
@@ -74,7 +74,7 @@ class _Piece(NamedTuple):
 def compiled(tree: Node, program: cel.Program, text: str) -> Function:
     """Return a function that gives the verdict the engine would give."""
     writer = _Writer(tree, text)
-    piece = writer.boolean(tree) if height(tree) <= _HEIGHT_MAX else writer.left(tree)
+    piece = writer.boolean(tree) if height(tree) <= HEIGHT_MAX else writer.left(tree)
     otherwise = verdicts_of(engine.whole_part(program))
     return writer.function(piece, otherwise)
 
@@ -157,17 +157,19 @@ class _Writer:
         each = known.each()
         if len(each) > 1:
             self._uses.update(each)
-        remembered = engine.remembered(program, known)
+        by_values = engine.by_values(program, known)
         values = [self._value(read) for read in each]
         arguments = ", ".join(again for _, again in values)
-        short = " and ".join(
-            f"({first}.__class__ is not str or len({again}) <= {engine.REMEMBERED_LENGTH_MAX})"
+        # Long texts would fill the memory; -0.0 and 0.0 are one key there, but not one number.
+        fit = " and ".join(
+            f"(len({again}) <= {engine.REMEMBERED_LENGTH_MAX} if {first}.__class__ is str"
+            f" else {again}.__class__ is not float or {again} != 0)"
             for first, again in values
         )
-        seen, unseen = self._bind(remembered), self._bind(remembered.__wrapped__)
+        seen, unseen = map(self._bind, by_values)
         if not each:
             return _Piece(f"{seen}()")
-        return _Piece(f"({seen}({arguments}) if {short} else {unseen}({arguments}))")
+        return _Piece(f"({seen}({arguments}) if {fit} else {unseen}({arguments}))")
 
     def _bind(self, value: object) -> str:
         name = f"c{len(self._bound)}"
@@ -209,7 +211,7 @@ class _Writer:
         )
 
     def _balanced(self, operator: str, terms: list[_Piece]) -> _Piece:
-        """Join the terms two by two as the engine does: which fault is told hangs on it."""
+        """Join the terms, halves first: of many, none stands deep in brackets."""
         if len(terms) == 1:
             return terms[0]
         middle = (len(terms) + 1) // 2
@@ -293,8 +295,11 @@ class _Writer:
         self._uses.update((left, right))
         (_, a), (_, b) = self._value(left), self._value(right)
         compare = self._bind(COMPARED[operator])
+        # Sums first: two whole numbers of ordinary size are the same everywhere.
         return _Piece(
-            f"({_absent(left)} if {a} is None else {_absent(right)} if {b} is None"
+            f"({a} {operator} {b} if {a}.__class__ is {b}.__class__ is int"
+            f" and {-_EXACT} < {a} < {_EXACT} and {-_EXACT} < {b} < {_EXACT}"
+            f" else {_absent(left)} if {a} is None else {_absent(right)} if {b} is None"
             f" else {compare}({a}, {b}))"
         )
 

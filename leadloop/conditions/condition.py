@@ -4,7 +4,7 @@ import cel
 
 from leadloop.conditions import engine
 from leadloop.conditions.compiled import compiled, verdicts_of
-from leadloop.conditions.cost import is_too_costly
+from leadloop.conditions.cost import is_too_costly, may_be_costly
 from leadloop.conditions.parser import parse
 from leadloop.conditions.reads import Reads, reads
 from leadloop.conditions.syntax import Node
@@ -31,13 +31,15 @@ class Condition:
         fault: What is wrong with the text whatever the values: BROKEN, TOO_COSTLY, or None.
         tree: Its syntax; None when it is no CEL, or deeper than our parser goes.
         reads: What it reads; None without a tree.
+        lead_fields: The fields of the lead that it reads; None when that can't be told.
         function: Judges as `judge` does, without the cost of a method: for hot loops.
     """
 
-    __slots__ = ("fault", "function", "reads", "text", "tree")
+    __slots__ = ("fault", "function", "lead_fields", "reads", "text", "tree")
 
     fault: Verdict | None
     function: Function
+    lead_fields: tuple[str, ...] | None
     reads: Reads | None
     text: str
     tree: Node | None
@@ -48,6 +50,7 @@ class Condition:
         program = engine.program_of(text) if len(text) <= LENGTH_MAX else None
         self.tree = _tree(text) if program else None
         self.reads = reads(self.tree) if self.tree else None
+        self.lead_fields = self.reads.lead if self.reads else None
         self.fault = _fault(text, program, self.tree)
         self.function = _function(text, program, self.tree, self.fault)
 
@@ -55,11 +58,6 @@ class Condition:
     def compiles(self) -> bool:
         """Say whether the text is CEL."""
         return self.fault is not Verdict.BROKEN
-
-    @property
-    def lead_fields(self) -> tuple[str, ...] | None:
-        """Return the fields of the lead that it reads; None when that can't be told."""
-        return self.reads.lead if self.reads else None
 
     def judge(self, lead: Values, activity: Values = NOTHING, sums: Sums = NOTHING) -> Verdict:
         """Say whether the condition holds for these values.
@@ -83,7 +81,7 @@ def _fault(text: str, program: cel.Program | None, tree: Node | None) -> Verdict
         return Verdict.TOO_COSTLY
     if program is None:
         return Verdict.BROKEN
-    costly = is_too_costly(tree) if tree else engine.has_no_bound(program)
+    costly = is_too_costly(tree) if tree else may_be_costly(text)
     return Verdict.TOO_COSTLY if costly else None
 
 

@@ -8,6 +8,7 @@ most that it can cost and the largest value that it can come to.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from leadloop.conditions.parser import MACROS
 from leadloop.conditions.patterns import pattern_cost
 from leadloop.conditions.syntax import (
     Binary,
@@ -27,10 +28,13 @@ from leadloop.conditions.syntax import (
     Node,
     Not,
 )
+from leadloop.conditions.tokens import Unreadable, tokens_of
 from leadloop.conditions.verdict import RECORDS
 
-# About microseconds, taken as high: a condition of the usual kind costs 3 to 200.
-COST_MAX = 10_000
+# In tenths of a microsecond, about what the engine takes for a node; so 10 ms at most. A usual
+# condition costs 10 to 50, with a regular expression 1,000 to 10,000.
+COST_MAX = 100_000
+_PER_MICROSECOND = 10
 # No sum goes above it, so that absurd ones don't become numbers of a thousand digits.
 _ENDLESS = 10**9
 # What is assumed of values that nobody knows yet: so many fields, so many pieces of text each.
@@ -56,13 +60,22 @@ _Bound = tuple[int, _Extent]
 
 
 def cost(tree: Node) -> int:
-    """Return about how many microseconds judging takes at most."""
+    """Return the most that judging takes, about, in tenths of a microsecond."""
     return _bound(tree, {})[0]
 
 
 def is_too_costly(tree: Node) -> bool:
     """Say whether a condition may take so long that it must not run."""
     return cost(tree) > COST_MAX
+
+
+def may_be_costly(text: str) -> bool:
+    """Say whether a text that could not be parsed may take long: by a macro or a pattern."""
+    try:
+        words = {token.text for token in tokens_of(text)}
+    except Unreadable:
+        return True
+    return not words.isdisjoint({*MACROS, "matches"})
 
 
 def _bound(node: Node, scope: _Scope) -> _Bound:
@@ -114,7 +127,8 @@ def _pattern(node: Call) -> int:
     """Bound a regular expression; one that is not written out may be any."""
     pattern = node.args[-1] if node.args else None
     if isinstance(pattern, Literal):
-        return pattern_cost(pattern.value) if isinstance(pattern.value, str) else 0
+        known = isinstance(pattern.value, str)
+        return pattern_cost(str(pattern.value)) * _PER_MICROSECOND if known else 0
     return _ENDLESS
 
 

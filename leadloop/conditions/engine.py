@@ -1,7 +1,8 @@
 """CEL as the package `cel` runs it: the reference for what a condition means."""
 
 from collections.abc import Callable, Mapping
-from functools import _lru_cache_wrapper, lru_cache
+from functools import lru_cache
+from typing import NamedTuple
 
 import cel
 
@@ -41,9 +42,6 @@ _VERDICT_OF: Mapping[type[Exception], Verdict] = {
 }
 _FAILURES = tuple(_VERDICT_OF)
 
-# The engine's name for what a macro gathers: only a condition with a macro has it.
-_GATHERED = "@result"
-
 
 def program_of(text: str) -> cel.Program | None:
     """Return the program, None when the text is no CEL."""
@@ -51,11 +49,6 @@ def program_of(text: str) -> cel.Program | None:
         return cel.compile(text)
     except (ValueError, RuntimeError):
         return None
-
-
-def has_no_bound(program: cel.Program) -> bool:
-    """Say whether a program that nobody could read may take long: by a macro or a pattern."""
-    return _GATHERED in program.variables() or "matches" in program.functions()
 
 
 def run(program: cel.Program, variables: dict[str, object]) -> Outcome:
@@ -70,11 +63,17 @@ def run(program: cel.Program, variables: dict[str, object]) -> Outcome:
 def variables_of(lead: Values, activity: Values, sums: Sums) -> dict[str, object]:
     """Return what CEL sees: every record, empty when it was not handed over, and the sums."""
     return {
-        LEAD: dict(lead),
-        ACTIVITY: dict(activity),
-        PRODUCTS: dict(products_of(sums)),
+        LEAD: _given(lead),
+        ACTIVITY: _given(activity),
+        PRODUCTS: _given(products_of(sums)),
         **{name: sums[name] for name in SUMS if sums.get(name) is not None},
     }
+
+
+def _given(values: Values) -> dict[str, Value]:
+    """Return the values that are there: None stands for one that is missing."""
+    given: Mapping[str, Value | None] = values
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def products_of(sums: Sums) -> Values:
@@ -92,8 +91,15 @@ def whole_part(program: cel.Program) -> Part:
     return part
 
 
-def remembered(program: cel.Program, reads: Reads) -> "_lru_cache_wrapper[Outcome]":
-    """Return what judges by the values read, in the order of `reads.each()`, and remembers.
+class ByValues(NamedTuple):
+    """Two ways to judge by the values of `Reads.each()`: by what is remembered, and anew."""
+
+    remembered: Callable[..., Outcome]
+    anew: Callable[..., Outcome]
+
+
+def by_values(program: cel.Program, reads: Reads) -> ByValues:
+    """Return what judges by nothing but the values read.
 
     The same values come again and again, and handing them to CEL takes ten times as long as
     looking up what came of them; a regular expression, compiled at each run, gains the most.
@@ -103,7 +109,7 @@ def remembered(program: cel.Program, reads: Reads) -> "_lru_cache_wrapper[Outcom
     def judged(*values: Value | None) -> Outcome:
         return run(program, _variables(each, values))
 
-    return lru_cache(maxsize=REMEMBERED_MAX, typed=True)(judged)
+    return ByValues(lru_cache(maxsize=REMEMBERED_MAX, typed=True)(judged), judged)
 
 
 def _variables(each: tuple[Read, ...], values: tuple[Value | None, ...]) -> dict[str, object]:

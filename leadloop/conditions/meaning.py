@@ -1,7 +1,6 @@
 """What CEL means by comparing two values, where Python means something else."""
 
 from collections.abc import Callable, Mapping
-from math import isnan
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -15,8 +14,6 @@ def equal(left: Value, right: Value) -> bool:
     """Say whether two values are equal; those of different kinds never are, nor is NaN."""
     if _kind(left) is not _kind(right):
         return False
-    if isinstance(left, str | bool) or isinstance(right, str | bool):
-        return left == right
     left, right = _same_width(left, right)
     return left == right
 
@@ -31,10 +28,11 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Value], ob
         """Compare two values of one kind; NaN is before or after nothing."""
         if _kind(left) is not _kind(right):
             return Verdict.WRONG_TYPE
-        if isinstance(left, str | bool) or isinstance(right, str | bool):
-            return compare(left, right)
         left, right = _same_width(left, right)
-        return Verdict.WRONG_TYPE if isnan(left) or isnan(right) else compare(left, right)
+        # Only NaN differs from itself.
+        if left != left or right != right:  # noqa: PLR0124
+            return Verdict.WRONG_TYPE
+        return compare(left, right)
 
     return ordered
 
@@ -84,16 +82,16 @@ def _kind(value: object) -> type:
     raise TypeError(f"expected a text or a number, found {kind.__name__}")
 
 
-def _same_width(left: float, right: float) -> tuple[float, float]:
-    """Return both as 64 bits hold them: next to a float, an int loses its last digits."""
+def _same_width(left: Value, right: Value) -> tuple[Value, Value]:
+    """Return numbers as 64 bits hold them: next to a float, an int loses its last digits."""
     left, right = _narrow(left), _narrow(right)
     if type(left) is type(right):
         return left, right
     return float(left), float(right)
 
 
-def _narrow(number: float) -> float:
+def _narrow(value: Value) -> Value:
     """Return an int that doesn't fit 64 bits as a float."""
-    if isinstance(number, int) and not _INT_LEAST <= number <= _UINT_MOST:
-        return float(number)
-    return number
+    if type(value) is int and not _INT_LEAST <= value <= _UINT_MOST:
+        return float(value)
+    return value

@@ -49,7 +49,8 @@ _RESERVED = frozenset(
         *("let", "loop", "package", "namespace", "return", "var", "void", "while"),
     }
 )
-_MACROS = {
+# By how many arguments: with fewer or more, it is a function of that name.
+MACROS = {
     **dict.fromkeys(("all", "exists", "exists_one", "existsOne", "filter"), (2,)),
     "map": (2, 3),
 }
@@ -208,7 +209,7 @@ class _Parser:
         if not self._skip("("):
             return Field(of, name, start=start, end=self._end)
         args = self._list(")", self._expression, may_trail=False)
-        if len(args) not in _MACROS.get(name, ()):
+        if len(args) not in MACROS.get(name, ()):
             return Call(name, of, args, start=start, end=self._end)
         variable, *bodies = args
         if not isinstance(variable, Name) or variable.name.startswith("."):

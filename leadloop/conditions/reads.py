@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from leadloop.conditions.syntax import (
+    Call,
     Field,
     Has,
     Index,
@@ -81,6 +82,23 @@ def reads(tree: Node) -> Reads:
         _sorted(found[PRODUCTS]),
         _sorted(found[""]) or (),
     )
+
+
+def names_used(tree: Node, own: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return the variables that the tree takes from outside, known or not."""
+    if isinstance(tree, Name):
+        return frozenset({tree.name} - own)
+    if isinstance(tree, Macro):
+        inside = own | {tree.variable}
+        bodies = (names_used(body, inside) for body in tree.bodies)
+        return names_used(tree.over, own).union(*bodies)
+    return frozenset().union(*(names_used(child, own) for child in children(tree)))
+
+
+def functions_used(tree: Node) -> frozenset[str]:
+    """Return the functions that the tree calls, known or not; macros are none."""
+    own = {tree.name} if isinstance(tree, Call) else set()
+    return frozenset(own).union(*map(functions_used, children(tree)))
 
 
 def _sorted(names: set[str] | None) -> Fields | None:

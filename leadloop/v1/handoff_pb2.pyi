@@ -254,6 +254,8 @@ class HandoffRouted(_message.Message):
     TOUCH_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     BEHIND_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     handoff_id: _builtins.str
     cycle: _builtins.int
@@ -262,6 +264,8 @@ class HandoffRouted(_message.Message):
     tier: _builtins.str
     behind: _builtins.int
     """How many more could have had it, but got a lead more recently."""
+    product: _builtins.str
+    """The product line with the most points, empty when none has any."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -284,6 +288,10 @@ class HandoffRouted(_message.Message):
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When intake received the message that led to this."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_qualification_pb2.Change]:
+        """What is different from the cycle before; empty in the first."""
+
     def __init__(
         self,
         *,
@@ -302,10 +310,12 @@ class HandoffRouted(_message.Message):
         touch: _lead_pb2.Touch | None = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
         behind: _builtins.int = ...,
+        changes: _abc.Iterable[_qualification_pb2.Change] | None = ...,
+        product: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "occurred_at", b"occurred_at", "owner", b"owner", "received_at", b"received_at", "score", b"score", "touch", b"touch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "behind", b"behind", "candidates", b"candidates", "clocks", b"clocks", "cycle", b"cycle", "handoff_id", b"handoff_id", "lead", b"lead", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "owner", b"owner", "received_at", b"received_at", "score", b"score", "sequence", b"sequence", "tier", b"tier", "touch", b"touch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "behind", b"behind", "candidates", b"candidates", "changes", b"changes", "clocks", b"clocks", "cycle", b"cycle", "handoff_id", b"handoff_id", "lead", b"lead", "lead_id", b"lead_id", "occurred_at", b"occurred_at", "owner", b"owner", "product", b"product", "received_at", b"received_at", "score", b"score", "sequence", b"sequence", "tier", b"tier", "touch", b"touch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

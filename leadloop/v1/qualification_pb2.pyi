@@ -314,9 +314,9 @@ class Change(_message.Message):
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     what: _builtins.str
-    """A field of the lead, a rule of the agreement, or "tier", "agreement", "activities"."""
+    """A field of the lead, a rule of the agreement, "tier" or "agreement"."""
     before: _builtins.str
-    """As text; empty when there was nothing."""
+    """As text; empty when there was nothing, and for names and addresses."""
     after: _builtins.str
     """As text; empty when there is nothing now."""
     def __init__(

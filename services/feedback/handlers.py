@@ -29,6 +29,15 @@ async def on_leads_merged(work: Work, envelopes: Sequence[Envelope[lead.LeadsMer
     await store.add_leads(work.connection, facts)
 
 
+async def on_leads_unmerged(
+    work: Work, envelopes: Sequence[Envelope[lead.LeadsUnmerged]]
+) -> None:
+    """Remember that two leads are two people after all."""
+    await _keep(work, envelopes)
+    facts = summed(observed.parting_fact(envelope.event) for envelope in envelopes)
+    await store.add_leads(work.connection, facts)
+
+
 async def on_leads_erased(work: Work, envelopes: Sequence[Envelope[lead.LeadErased]]) -> None:
     """Forget what was said and done; the counts stay."""
     lead_ids = [envelope.event.lead_id for envelope in envelopes]
@@ -58,6 +67,8 @@ HANDLERS: Mapping[type[Message], Handler] = {
     lead.LeadCaptured: remember,
     lead.ActivityRecorded: remember,
     lead.LeadsMerged: on_leads_merged,
+    lead.LeadsUnmerged: on_leads_unmerged,
+    lead.ActivitiesQuarantined: remember,
     lead.LeadErased: on_leads_erased,
     qualification.LeadScored: remember,
     qualification.LeadQualified: remember,

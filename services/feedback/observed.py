@@ -35,6 +35,7 @@ Step = (
 _CARRIES_PERSON = (
     lead.LeadCaptured,
     lead.LeadsMerged,
+    lead.LeadsUnmerged,
     qualification.LeadQualified,
     handoff.HandoffRouted,
 )
@@ -51,6 +52,8 @@ _RANK = {
 # Where an event says when it happened; all others have occurred_at.
 _TIME_FIELD: Mapping[type[Message], str] = {
     lead.LeadsMerged: "merged_at",
+    lead.LeadsUnmerged: "unmerged_at",
+    lead.ActivitiesQuarantined: "decided_at",
     lead.LeadErased: "erased_at",
     qualification.LeadScored: "scored_at",
     qualification.LeadQualified: "qualified_at",
@@ -93,6 +96,11 @@ def merge_fact(event: lead.LeadsMerged) -> LeadFact:
     return LeadFact(
         event.merged_lead_id, merged_at=moment(event.merged_at), merged_into=event.lead_id
     )
+
+
+def parting_fact(event: lead.LeadsUnmerged) -> LeadFact:
+    """Return that a lead is on its own again: the newest of what is told of it holds."""
+    return LeadFact(event.unmerged_lead_id, merged_at=moment(event.unmerged_at))
 
 
 def cycle_fact(event: Message) -> CycleFact | None:
@@ -146,6 +154,8 @@ def _without_person(envelope: Envelope[Message]) -> bytes:
     # Read anew: the batch may be handled again with the same messages.
     kept = type(envelope.event).FromString(envelope.value)
     kept.ClearField("lead")
+    if isinstance(kept, lead.LeadsUnmerged):
+        kept.ClearField("unmerged_lead")
     return encode(kept)
 
 

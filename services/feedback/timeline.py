@@ -124,6 +124,17 @@ def _merged(event: lead.LeadsMerged, _: Scene) -> list[str]:
     return [f"Is the same person as {event.merged_lead_id}: {event.reason}"]
 
 
+def _unmerged(event: lead.LeadsUnmerged, _: Scene) -> list[str]:
+    return [f"Is not the same person as {event.unmerged_lead_id} after all: {event.reason}"]
+
+
+def _quarantined(event: lead.ActivitiesQuarantined, _: Scene) -> list[str]:
+    many = len(event.activity_ids)
+    what = f"{many} {'activity' if many == 1 else 'activities'}"
+    verb = "No longer counts" if event.is_quarantined else "Counts again"
+    return [f"{verb}: {what}, {event.reason}"]
+
+
 def _erased(_: lead.LeadErased, __: Scene) -> list[str]:
     return ["Asked to be forgotten"]
 
@@ -154,7 +165,15 @@ def _routed(event: handoff.HandoffRouted, scene: Scene) -> list[str]:
         sentence = f"Goes to {event.owner.name} as {event.tier}{_version(event)}"
     else:
         sentence = f"Waits in the queue: nobody is available{_version(event)}"
-    return [sentence, *_passed_over(event), *_clocks(event.clocks, scene.zone)]
+    told = [*_passed_over(event), *_clocks(event.clocks, scene.zone), *_changes(event)]
+    return [sentence, *told]
+
+
+def _changes(event: handoff.HandoffRouted) -> list[str]:
+    return [
+        f"New since last time: {one.what}: {one.before or 'none'} -> {one.after or 'none'}"
+        for one in event.changes
+    ]
 
 
 def _reassigned(event: handoff.HandoffReassigned, scene: Scene) -> list[str]:
@@ -339,6 +358,8 @@ _TELL: Mapping[type[Message], Callable[[Any, Scene], list[str]]] = {
     lead.LeadCaptured: _captured,
     lead.ActivityRecorded: _did,
     lead.LeadsMerged: _merged,
+    lead.LeadsUnmerged: _unmerged,
+    lead.ActivitiesQuarantined: _quarantined,
     lead.LeadErased: _erased,
     qualification.LeadScored: _scored,
     qualification.LeadQualified: _qualified,

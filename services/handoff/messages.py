@@ -88,6 +88,8 @@ class Messages:
             score=qualified.score,
             lead=qualified.lead,
             received_at=qualified.received_at,
+            changes=qualified.changes,
+            product=qualified.product,
         )
         if qualified.HasField("touch"):
             event.touch.CopyFrom(qualified.touch)

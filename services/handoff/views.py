@@ -99,6 +99,8 @@ class HandoffWhole(HandoffOut):
     lead: dict[str, Any] = Field(description="As sales got it; empty once forgotten.")
     touch: dict[str, Any]
     score: dict[str, Any]
+    changes: list[dict[str, str]] = Field(description="Since the cycle before, if any.")
+    product: str = Field(description="The product line with the most points; may be empty.")
     clocks: list[ClockOut]
     candidates: list[CandidateOut] = Field(description="Of the newest choice of an owner.")
     behind: int = Field(description="How many more could have had it, but came later in turn.")
@@ -156,6 +158,8 @@ def whole_of(held: Held, story: Sequence[Told], now: datetime) -> HandoffWhole:
         lead=first.get("lead", {}),
         touch=first.get("touch", {}),
         score=first.get("score", {}),
+        changes=first.get("changes", []),
+        product=first.get("product", ""),
         clocks=[_clock(one, held, now) for one in held.handoff.clocks],
         candidates=_candidates(history),
         behind=_newest_choice(history).get("behind", 0),

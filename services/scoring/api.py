@@ -233,7 +233,7 @@ async def _find(work: Work, lead_id: UUID) -> LeadState:
 async def _explained(work: Work, state: LeadState) -> Explanation:
     """Read what stands behind a lead's score, under the version that it was scored by."""
     body = await views.find_agreement(work.connection, state.scored_version)
-    cycles = await views.list_cycles(work.connection, state.lead_id)
+    cycles = await store.list_cycles(work.connection, [state.lead_id])
     if body is None:
         nothing = Score(Sums(0, 0), (), (), "")
         return Explanation(state.lead_id, nothing, None, state.cycle, cycles, {}, None)

@@ -8,7 +8,7 @@ from leadloop.settings import room_folder
 from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.scoring.api import router
-from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_cool_downs_ended
+from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
 
@@ -26,7 +26,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         doors=Doors(settings.tokens(), settings.body_bytes_max),
     )
     api.include_router(router)
-    timers = TimerLoop(database, lock=lock_subjects, fire=on_cool_downs_ended, service=NAME)
+    timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
     return Service(
         name=NAME,
         database=database,

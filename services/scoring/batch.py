@@ -2,46 +2,33 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
-from typing import NamedTuple
 
 import structlog
 from google.protobuf.message import Message
 
 from leadloop.conditions import Values
 from leadloop.database import Work
-from leadloop.events import Envelope, encode
+from leadloop.events import Envelope, encode, moment
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
 from leadloop.v1 import lead_pb2
-from services.scoring import metrics, rules, store
-from services.scoring.contract import activity_of, agreement_of, facts_of, newest_touch
+from services.scoring import fading, ledger_store, metrics, rules, store
+from services.scoring.contract import agreement_of, facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
 from services.scoring.definition import Activity, Agreement
-from services.scoring.rules import Decision, Fault, Standing
-from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
+from services.scoring.ledgers import Ledgers
+from services.scoring.past import Past
+from services.scoring.rules import HOLDS, Decision, Fault, Standing, Sums
+from services.scoring.tables import Closing, CycleRecord, Known, LeadState
 from services.scoring.tallies import day_of
+from services.scoring.told import Seen, Stands, Told
 from services.scoring.verdicts import Verdict
 
 log = structlog.get_logger()
 
 COOL_DOWN = "cool_down"
+FADES = "fades"
 Cause = Envelope[Message] | None
-
-
-class Seen(NamedTuple):
-    """What an event told about a lead; None where it told nothing.
-
-    Attributes:
-        lead: The lead, as the contract serialises it.
-        touch: A touch, likewise.
-        received_at: When intake received it.
-    """
-
-    lead: bytes | None = None
-    touch: bytes | None = None
-    activity: lead_pb2.Activity | None = None
-    received_at: datetime | None = None
 
 
 class Batch:
@@ -63,10 +50,10 @@ class Batch:
                 self._survivors[state.lead_id] = state.merged_into
             else:
                 self._states[state.lead_id] = state
-        # Complete ledgers, of the leads that may have to be judged from scratch.
-        self._ledgers: dict[str, list[Activity]] = {}
-        self._new: set[tuple[str, str]] = set()
-        self._facts: dict[bytes | None, Values] = {}
+        self._ledgers = Ledgers(work.connection)
+        self._past = Past(work.connection)
+        self._read: dict[bytes | None, Values] = {}
+        self._facts: list[Known] = []
         self._changed: dict[str, LeadState] = {}
         self._merged: set[str] = set()
         self._promises: list[Promise] = []
@@ -91,8 +78,10 @@ class Batch:
     def must_replay(self, lead_id: str, lead: bytes | None = None) -> bool:
         """Say whether judging the lead, perhaps with new facts, needs its whole ledger."""
         state = self.state(lead_id)
-        if self.agreement is None or not state.activity_count:
+        if self.agreement is None or not (state.activity_count or state.parts):
             return False
+        if state.parts:
+            return True
         if state.scored_version != self.agreement.version:
             return True
         if lead is None or lead == state.lead:
@@ -101,41 +90,49 @@ class Batch:
             self._facts_of(state.lead), self._facts_of(lead)
         )
 
+    def is_behind(self, lead_id: str, activity: lead_pb2.Activity) -> bool:
+        """Say whether an activity is so late that tallies have closed its day."""
+        if self.agreement is None or not self.agreement.closes_days:
+            return False
+        day = day_of(moment(activity.occurred_at))
+        tallies = self.state(lead_id).standing.tallies.values()
+        return any(day < tally.closed_before for tally in tallies)
+
     async def load_ledgers(self, lead_ids: Iterable[str]) -> None:
         """Read all activities of these leads; do it before `record`."""
-        wanted = {self.resolve(lead_id) for lead_id in lead_ids} - self._ledgers.keys()
-        if wanted:
-            self._ledgers.update((own, []) for own in wanted)
-            for stored in await store.load_activities(self._work.connection, sorted(wanted)):
-                activity = activity_of(lead_pb2.Activity.FromString(stored.body))
-                self._ledgers[stored.lead_id].append(activity)
+        await self._ledgers.load({self.resolve(lead_id) for lead_id in lead_ids})
 
-    async def record(self, activities: Sequence[tuple[str, lead_pb2.Activity]]) -> None:
-        """Add activities to the ledger of their leads; `observe` counts those that are new."""
-        rows = {
-            (self.resolve(lead_id), activity.activity_id): activity
-            for lead_id, activity in activities
-        }
-        if rows:
-            stored = [Stored(*key, encode(activity)) for key, activity in rows.items()]
-            self._new |= await store.add_activities(self._work.connection, stored)
-            metrics.ACTIVITIES.labels("new").inc(len(self._new))
-            metrics.ACTIVITIES.labels("repeated").inc(len(activities) - len(self._new))
+    async def record(self, told: Sequence[Told]) -> None:
+        """Add activities to their ledgers; `observe` counts those that are new."""
+        await self._ledgers.record(told)
+
+    async def remember(self, lead_ids: Iterable[str]) -> None:
+        """Read how sales had these leads last, where they may come to sales again."""
+        await self._past.load(
+            state
+            for state in map(self.state, lead_ids)
+            if state.cycle.so_far and not state.cycle.is_open
+        )
 
     def observe(self, lead_id: str, seen: Seen, cause: Cause) -> None:
         """Judge a lead with what an event told about it."""
         before = self.state(lead_id)
-        activity = self._new_activity(before.lead_id, seen.activity)
+        activity = None
+        if seen.activity is not None:
+            activity = self._ledgers.take_new(Told(lead_id, seen.activity))
         lead, touch = seen.lead or before.lead, newest_touch(before.touch, seen.touch)
         if activity is None and (lead, touch) == (before.lead, before.touch):
             # Told before: it is not even the newest message about the lead.
             self._settle(before, before, None, cause)
             return
+        if lead is not None and lead != before.lead:
+            known_at = seen.received_at or self._work.now
+            self._facts.append(Known(before.lead_id, known_at, lead))
         after = before._replace(
             lead=lead,
             touch=touch,
             received_at=seen.received_at or before.received_at,
-            activity_count=before.activity_count + (activity is not None),
+            activity_count=self._ledgers.count(before, activity),
         )
         self._settle(before, after, activity, cause)
 
@@ -151,7 +148,12 @@ class Batch:
             return
         self._close(cycle, reason)
         self._cool_down(before.lead_id, cycle)
-        self._settle(before, before._replace(cycle=cycle), None, cause)
+        after = before._replace(cycle=cycle)
+        if self.agreement is not None:
+            # What came between the return and its news is known already.
+            known = self._ledgers.of(before) or ()
+            after = after._replace(cycle=self._reopened(after, known, self.agreement))
+        self._settle(before, after, None, cause)
 
     def merge(self, survivor_id: str, merged_id: str, lead: bytes, cause: Cause) -> None:
         """Make `merged_id` a part of `survivor_id`, whose facts are now `lead`."""
@@ -164,7 +166,8 @@ class Batch:
             if one.is_open and one.qualification_id != cycle.qualification_id:
                 self._close(one._replace(stage=Stage.MERGED, closed_at=self._work.now), "")
         self._cool_down(survivor.lead_id, cycle)
-        ledger = self._join_ledgers(survivor, merged)
+        ledger = self._ledgers.join(survivor, merged)
+        self._facts.append(Known(survivor.lead_id, self._work.now, lead))
         joint = survivor._replace(
             lead=lead,
             touch=newest_touch(survivor.touch, merged.touch),
@@ -173,46 +176,55 @@ class Batch:
                 filter(None, (survivor.received_at, merged.received_at)), default=None
             ),
             cycle=cycle,
+            parts=survivor.parts + merged.parts + 1,
         )
         # No version: the joint ledger is judged from scratch.
         self._settle(survivor._replace(scored_version=0), joint, None, cause)
         self._point(merged, survivor.lead_id)
+
+    def stand(self, stands: Stands, cause: Cause) -> None:
+        """Let a lead stand as it does once records were parted, or activities quarantined."""
+        before = self.state(stands.lead_id)
+        ledger = self._ledgers.of(before) or []
+        after = before._replace(
+            lead=stands.lead or before.lead,
+            cycle=stands.cycle or before.cycle,
+            parts=stands.parts,
+            activity_count=len({activity.activity_id for activity in ledger}),
+        )
+        if stands.lead is not None:
+            self._facts.append(Known(before.lead_id, self._work.now, stands.lead))
+        self._settle(before._replace(scored_version=0), after, None, cause)
 
     async def save(self) -> None:
         """Write what changed, and promise what follows from it."""
         connection = self._work.connection
         if self._changed:
             await store.save_leads(connection, list(self._changed.values()))
+        if self._facts:
+            await ledger_store.add_facts(connection, self._facts)
         if self._closings:
             await store.close_cycles(connection, list(self._closings.values()))
         if self._merged:
             survivor_of = {merged: self.resolve(merged) for merged in sorted(self._merged)}
-            await store.move_to_survivors(connection, survivor_of)
+            await store.point_to_survivors(connection, survivor_of)
         if self._opened:
             await store.open_cycles(connection, list(self._opened.values()))
         await arm(self._work, self._timers)
         await promise(self._work, self._promises)
         self._tell_faults()
 
-    def _new_activity(
-        self, lead_id: str, activity: lead_pb2.Activity | None
-    ) -> Activity | None:
-        """Return the activity if it is new in the ledger, the first time it is asked for."""
-        if activity is None or (lead_id, activity.activity_id) not in self._new:
-            return None
-        self._new.remove((lead_id, activity.activity_id))
-        return activity_of(activity)
-
     def _settle(
         self, before: LeadState, after: LeadState, activity: Activity | None, cause: Cause
     ) -> None:
         """Take over the state `after`, judged by the agreement and with what that decides."""
-        ledger = self._ledger_of(before)
-        if activity is not None and ledger is not None:
-            ledger.append(activity)
+        if activity is not None:
+            self._ledgers.add(before, activity)
         if self.agreement is not None:
+            told = [activity] if activity is not None else ()
+            after = after._replace(cycle=self._reopened(after, told, self.agreement))
             standing = self._standing(before, after, activity, self.agreement)
-            after = self._decided(before.tier, after, standing, self.agreement, cause)
+            after = self._decided(before, after, standing, self.agreement, cause)
         self._states[after.lead_id] = after
         if after != before:
             self._changed[after.lead_id] = after
@@ -226,29 +238,30 @@ class Batch:
     ) -> Standing:
         """Judge what is new alone where that will do, else the whole ledger."""
         facts, found = self._facts_of(after.lead), None
-        if before.scored_version == agreement.version:
+        # What one record knows another may know too: only all of them tell what is new.
+        if before.scored_version == agreement.version and not before.parts:
             known = self._facts_of(before.lead)
             found = rules.advance(before.standing, known, facts, activity, agreement)
         if found is None:
-            found = rules.replay(facts, self._ledgers[before.lead_id], agreement)
+            found = rules.replay(facts, self._ledgers.of(before) or [], agreement)
         self._faults.update(found.faults)
         return found.standing
 
     def _decided(
         self,
-        tier_before: str,
+        before: LeadState,
         after: LeadState,
         standing: Standing,
         agreement: Agreement,
         cause: Cause,
     ) -> LeadState:
         """Decide on a standing; return the state with it, its points, tier and cycle."""
-        now, cycle = self._work.now, after.cycle
+        now, cycle, facts = self._work.now, after.cycle, self._facts_of(after.lead)
         points = rules.points_on(standing, agreement, day_of(now))
         sums = rules.sums_of(points, agreement)
-        tier, faults = rules.tier_of(standing, sums, self._facts_of(after.lead), agreement)
+        tier, faults = rules.tier_of(standing, sums, facts, agreement)
         self._faults.update(faults)
-        decision = rules.decide(tier_before, tier, standing, cycle, agreement, now)
+        decision = rules.decide(before.tier, tier, standing, cycle, agreement, now)
         if decision is Decision.QUALIFIED:
             cycle = cycle.next(self._work.ids.new(now), now)
         elif decision is Decision.DISQUALIFIED:
@@ -263,9 +276,42 @@ class Batch:
         )
         if decision is not Decision.NOTHING:
             score = rules.score_of(standing, points, sums, tier, agreement)
-            verdict = Verdict(decision, tier_before, decided, score, agreement.version, now)
+            version = agreement.version
+            changes = self._past.changes(after.lead_id, score, facts, version)
+            verdict = Verdict(decision, before.tier, decided, score, version, now, changes)
             self._publish(verdict, cause)
-        return decided
+        return self._with_fading(before, decided, sums, agreement)
+
+    def _with_fading(
+        self, before: LeadState, decided: LeadState, sums: Sums, agreement: Agreement
+    ) -> LeadState:
+        """Have a lead judged again when time alone may change its tier."""
+        today = day_of(self._work.now)
+        if not agreement.fades or not fading.must_look(before, decided, sums, agreement, today):
+            return decided
+        facts = self._facts_of(decided.lead)
+        day = fading.next_change(decided.standing, decided.tier, facts, agreement, today)
+        if day is not None and day != before.fades_on:
+            self._timers.append(Timer(decided.lead_id, FADES, fading.midnight(day)))
+        return decided._replace(fades_on=day)
+
+    def _reopened(
+        self, state: LeadState, activities: Iterable[Activity], agreement: Agreement
+    ) -> Cycle:
+        """Return the lead's cycle, reopened if one of these is what its return waits for."""
+        cycle = state.cycle
+        reason = agreement.reason(cycle.reason) if cycle.stage is Stage.RETURNED else None
+        if reason is None or reason.reopened_by is None or cycle.closed_at is None:
+            return cycle
+        facts, judge = self._facts_of(state.lead), reason.reopened_by.judge
+        return cycle._replace(
+            is_reopened=cycle.is_reopened
+            or any(
+                judge(facts, activity.values) is HOLDS
+                for activity in activities
+                if activity.occurred_at > cycle.closed_at
+            )
+        )
 
     def _publish(self, verdict: Verdict, cause: Cause) -> None:
         """Promise the event of a decision, and keep the cycle that it opened or closed."""
@@ -296,36 +342,23 @@ class Batch:
         if cycle.not_before is not None and cycle.not_before > self._work.now:
             self._timers.append(Timer(lead_id, COOL_DOWN, cycle.not_before))
 
-    def _join_ledgers(self, survivor: LeadState, merged: LeadState) -> list[Activity]:
-        """Return the survivor's ledger, now with the merged lead's activities."""
-        ledger = self._ledger_of(survivor) or []
-        ledger += self._ledger_of(merged) or []
-        self._ledgers[survivor.lead_id] = ledger
-        return ledger
-
     def _point(self, merged: LeadState, survivor_id: str) -> None:
-        """Leave of a merged lead only where it went."""
+        """Have a merged lead stand under its survivor; what it was is kept for an undoing."""
         for lead_id, survivor in self._survivors.items():
             if survivor == merged.lead_id:
                 self._survivors[lead_id] = survivor_id
         self._survivors[merged.lead_id] = survivor_id
         self._states.pop(merged.lead_id, None)
         self._merged.add(merged.lead_id)
-        self._changed[merged.lead_id] = LeadState(
-            merged.lead_id, merged.revision, merged_into=survivor_id
+        self._changed[merged.lead_id] = merged._replace(
+            merged_into=survivor_id, part_of=survivor_id
         )
-
-    def _ledger_of(self, state: LeadState) -> list[Activity] | None:
-        """Return the lead's complete ledger; None when it was not read."""
-        if not state.activity_count:
-            return self._ledgers.setdefault(state.lead_id, [])
-        return self._ledgers.get(state.lead_id)
 
     def _facts_of(self, lead: bytes | None) -> Values:
         """Return a lead as conditions see it; the same lead gives the same object."""
-        facts = self._facts.get(lead)
+        facts = self._read.get(lead)
         if facts is None:
-            facts = self._facts[lead] = facts_of(lead_pb2.Lead.FromString(lead or b""))
+            facts = self._read[lead] = facts_of(lead_pb2.Lead.FromString(lead or b""))
         return facts
 
     def _tell_faults(self) -> None:

@@ -35,6 +35,8 @@ class Cycle(NamedTuple):
         opened_at: When it began.
         closed_at: When it ended; only an activity after that may open the next.
         not_before: End of the cool-down; None when there is none.
+        reason: The code of the reason that it was returned for; empty when it was not.
+        is_reopened: Whether an activity was the new evidence that the reason asks for.
     """
 
     number: int = 0
@@ -44,6 +46,8 @@ class Cycle(NamedTuple):
     opened_at: datetime | None = None
     closed_at: datetime | None = None
     not_before: datetime | None = None
+    reason: str = ""
+    is_reopened: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -51,7 +55,12 @@ class Cycle(NamedTuple):
         return self.stage is Stage.OPEN
 
     def may_open_next(
-        self, newest_activity_at: datetime | None, now: datetime, cycles_max: int
+        self,
+        newest_activity_at: datetime | None,
+        now: datetime,
+        cycles_max: int,
+        *,
+        needs_evidence: bool = False,
     ) -> bool:
         """Say whether a further cycle may begin.
 
@@ -59,6 +68,7 @@ class Cycle(NamedTuple):
             newest_activity_at: When the newest activity happened; None without any.
             now: A cool-down must be over by then.
             cycles_max: The agreed number of cycles; 0 means no limit.
+            needs_evidence: The reason of the return says what an activity must be.
         """
         if self.is_open or self.stage in _FINAL or 0 < cycles_max <= self.so_far:
             return False
@@ -66,6 +76,8 @@ class Cycle(NamedTuple):
             return False
         if self.closed_at is None:
             return True
+        if needs_evidence:
+            return self.is_reopened
         return newest_activity_at is not None and newest_activity_at > self.closed_at
 
     def next(self, qualification_id: str, now: datetime) -> "Cycle":
@@ -77,14 +89,18 @@ class Cycle(NamedTuple):
         """End the open cycle because a gate closed."""
         return self._replace(stage=Stage.GATE_CLOSED, closed_at=now)
 
-    def give_back(self, number: int, at: datetime, not_before: datetime | None) -> "Cycle":
+    def give_back(
+        self, number: int, at: datetime, not_before: datetime | None, reason: str = ""
+    ) -> "Cycle":
         """End cycle `number` with a cool-down; an earlier or a returned one changes nothing.
 
         A cycle that a gate closed or a deal lost is still given back: its cool-down counts.
         """
         if number != self.number or self.stage in (Stage.NONE, Stage.RETURNED, *_FINAL):
             return self
-        return self._replace(stage=Stage.RETURNED, closed_at=at, not_before=not_before)
+        return self._replace(
+            stage=Stage.RETURNED, closed_at=at, not_before=not_before, reason=reason
+        )
 
     def disqualify(self, at: datetime) -> "Cycle":
         """End it for good."""

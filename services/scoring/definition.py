@@ -162,6 +162,19 @@ class Agreement:
         )
 
     @cached_property
+    def closes_days(self) -> bool:
+        """Say whether an activity may come too late to be counted alone."""
+        return any(rule.timing.count_max and rule.timing.period_days for rule in self.rules)
+
+    @cached_property
+    def has_fading_penalties(self) -> bool:
+        """Say whether a score may rise by the passing of time alone."""
+        return any(
+            rule.points < 0 and (rule.timing.half_life_days or rule.timing.within_days)
+            for rule in self.engagement_rules
+        )
+
+    @cached_property
     def fit_functions(self) -> tuple[tuple[str, Function], ...]:
         """Return how the fit rules are judged, by name."""
         return tuple((rule.name, rule.condition.function) for rule in self.fit_rules)
@@ -199,12 +212,11 @@ class Agreement:
     def engagement_depends_on(self, before: Values, after: Values) -> bool:
         """Say whether past activities may count otherwise now that the facts have changed."""
         return any(
-            _differs(rule.condition.lead_fields, before, after)
-            for rule in self.engagement_rules
+            differs(rule.condition.lead_fields, before, after) for rule in self.engagement_rules
         )
 
 
-def _differs(fields: Iterable[str] | None, before: Values, after: Values) -> bool:
+def differs(fields: Iterable[str] | None, before: Values, after: Values) -> bool:
     """Say whether any of the fields changed; None stands for all of them."""
     names = before.keys() | after.keys() if fields is None else fields
     # 1 and 1.0 are equal in Python and not the same to CEL.

@@ -1,5 +1,6 @@
 """What scoring does with the events of intake and feedback, in batches."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -18,18 +19,22 @@ from leadloop.v1.agreement_pb2 import (
     AgreementSigned,
 )
 from leadloop.v1.lead_pb2 import (
+    ActivitiesQuarantined,
     Activity,
     ActivityRecorded,
     LeadCaptured,
     LeadErased,
     LeadsMerged,
+    LeadsUnmerged,
 )
 from leadloop.v1.outcome_pb2 import DealLost, DealWon, LeadReturned
-from services.scoring import store
-from services.scoring.batch import COOL_DOWN, Batch, Seen, open_batch
+from services.scoring import ledger_store, store
+from services.scoring.batch import COOL_DOWN, FADES, Batch, open_batch
 from services.scoring.contract import agreement_of
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Agreement
+from services.scoring.tables import CycleRecord, own_cycle
+from services.scoring.told import Seen, Stands, Told
 
 log = structlog.get_logger()
 
@@ -40,13 +45,14 @@ async def on_leads_captured(work: Work, captured: Sequence[Envelope[LeadCaptured
     """Judge leads whose facts came in, mostly with an activity."""
     batch = await open_batch(work, [envelope.event.lead_id for envelope in captured])
     seen = [(envelope, encode(envelope.event.lead)) for envelope in captured]
-    await batch.load_ledgers(
+    events = [envelope.event for envelope in captured]
+    activities = [Told(e.lead_id, e.activity) for e in events if e.HasField("activity")]
+    changed = (
         envelope.event.lead_id
         for envelope, lead in seen
         if batch.must_replay(envelope.event.lead_id, lead)
     )
-    events = [envelope.event for envelope in captured]
-    await batch.record([(e.lead_id, e.activity) for e in events if e.HasField("activity")])
+    await _read_and_record(batch, [*changed], activities)
     for envelope, lead in seen:
         event = envelope.event
         # What is captured of a merged record late is older than what the merge told.
@@ -62,8 +68,8 @@ async def on_activities_recorded(
     """Judge leads that did something; one that is not known yet is kept until it is."""
     events = [envelope.event for envelope in recorded]
     batch = await open_batch(work, [event.lead_id for event in events])
-    await batch.load_ledgers(e.lead_id for e in events if batch.must_replay(e.lead_id))
-    await batch.record([(event.lead_id, event.activity) for event in events])
+    must = [e.lead_id for e in events if batch.must_replay(e.lead_id)]
+    await _read_and_record(batch, must, [Told(e.lead_id, e.activity) for e in events])
     for envelope in recorded:
         event = envelope.event
         batch.observe(event.lead_id, _seen(event, event.activity), envelope)
@@ -85,17 +91,59 @@ async def on_leads_merged(work: Work, merged: Sequence[Envelope[LeadsMerged]]) -
     await batch.save()
 
 
+async def on_leads_unmerged(work: Work, parted: Sequence[Envelope[LeadsUnmerged]]) -> None:
+    """Part two people who were taken for one, and judge each by what is their own."""
+    for envelope in parted:
+        event = envelope.event
+        pair = (event.lead_id, event.unmerged_lead_id)
+        await store.unmerge(work.connection, *pair)
+        batch = await open_batch(work, pair)
+        await batch.load_ledgers(pair)
+        parts = await store.count_parts(work.connection, pair)
+        cycles: dict[str, list[CycleRecord]] = {}
+        for record in await store.list_cycles(work.connection, pair):
+            cycles.setdefault(record.lead_id, []).append(record)
+        for lead_id, lead in zip(pair, (event.lead, event.unmerged_lead), strict=True):
+            own = own_cycle(cycles.get(lead_id, ()))
+            stands = Stands(lead_id, parts.get(lead_id, 0), encode(lead), own)
+            batch.stand(stands, envelope)
+        await batch.save()
+
+
+async def on_activities_quarantined(
+    work: Work, told: Sequence[Envelope[ActivitiesQuarantined]]
+) -> None:
+    """Take what was no person's doing out of the score, or back into it."""
+    decided = {
+        (envelope.event.lead_id, activity_id): envelope.event.is_quarantined
+        for envelope in told
+        for activity_id in envelope.event.activity_ids
+    }
+    if decided:
+        await ledger_store.quarantine(work.connection, decided)
+    lead_ids = [envelope.event.lead_id for envelope in told]
+    batch = await open_batch(work, lead_ids)
+    await batch.load_ledgers(lead_ids)
+    for envelope in told:
+        state = batch.state(envelope.event.lead_id)
+        batch.stand(Stands(state.lead_id, state.parts), envelope)
+    await batch.save()
+
+
 async def on_leads_erased(work: Work, erased: Sequence[Envelope[LeadErased]]) -> None:
     """Forget people: everything that is kept of them goes."""
     batch = await open_batch(work, [envelope.event.lead_id for envelope in erased])
     lead_ids = sorted({batch.resolve(envelope.event.lead_id) for envelope in erased})
     await store.erase_leads(work.connection, lead_ids)
-    await cancel(work, [(lead_id, COOL_DOWN) for lead_id in lead_ids])
+    kinds = (COOL_DOWN, FADES)
+    await cancel(work, [(lead_id, kind) for lead_id in lead_ids for kind in kinds])
 
 
 async def on_leads_returned(work: Work, returned: Sequence[Envelope[LeadReturned]]) -> None:
     """End cycles that sales gave back; what follows is up to the reason's consequence."""
     batch = await _open_for_outcomes(work, [envelope.event.lead_id for envelope in returned])
+    # An activity between the return and this news of it may be the evidence it waits for.
+    await batch.load_ledgers(envelope.event.lead_id for envelope in returned)
     for envelope in returned:
         event = envelope.event
         if batch.knows(event.lead_id) and event.consequence != CONSEQUENCE_REROUTE:
@@ -155,8 +203,8 @@ async def lock_subjects(work: Work, lead_ids: Sequence[str]) -> None:
     await store.lock_leads(work.connection, lead_ids)
 
 
-async def on_cool_downs_ended(work: Work, timers: Sequence[Timer]) -> None:
-    """Judge leads again whose cool-down is over."""
+async def on_time_passed(work: Work, timers: Sequence[Timer]) -> None:
+    """Judge leads again whose cool-down is over, or whose points have faded."""
     await revisit(work, [timer.subject for timer in timers])
 
 
@@ -173,7 +221,26 @@ async def _open_for_outcomes(work: Work, lead_ids: Sequence[str]) -> Batch:
     """Open a batch of leads about which nothing new is said but their cycle."""
     batch = await open_batch(work, lead_ids)
     await batch.load_ledgers(lead_id for lead_id in lead_ids if batch.must_replay(lead_id))
+    await batch.remember(lead_ids)
     return batch
+
+
+async def _read_and_record(
+    batch: Batch, must_replay: Sequence[str], told: Sequence[Told]
+) -> None:
+    """Read what judging these activities needs, then add them."""
+    behind = [one.record_id for one in told if batch.is_behind(*one)]
+    await batch.load_ledgers([*must_replay, *behind, *_twice(batch, told)])
+    await batch.remember([one.record_id for one in told])
+    await batch.record(told)
+
+
+def _twice(batch: Batch, told: Sequence[Told]) -> list[str]:
+    """Return the leads whose own newer activity in this batch may close the day of another."""
+    if batch.agreement is None or not batch.agreement.closes_days:
+        return []
+    times = Counter(one.record_id for one in told)
+    return [lead_id for lead_id, count in times.items() if count > 1]
 
 
 def _seen(
@@ -189,7 +256,7 @@ def _given_back(cycle: Cycle, event: LeadReturned) -> Cycle:
     at = moment(event.occurred_at)
     if event.consequence == CONSEQUENCE_DISQUALIFY:
         return cycle.disqualify(at)
-    return cycle.give_back(event.cycle, at, _moment_or_none(event.not_before))
+    return cycle.give_back(event.cycle, at, _moment_or_none(event.not_before), event.reason)
 
 
 def _moment_or_none(stamp: Timestamp) -> datetime | None:
@@ -210,6 +277,8 @@ HANDLERS: dict[type[Message], Handler] = {
     LeadCaptured: on_leads_captured,
     ActivityRecorded: on_activities_recorded,
     LeadsMerged: on_leads_merged,
+    LeadsUnmerged: on_leads_unmerged,
+    ActivitiesQuarantined: on_activities_quarantined,
     LeadErased: on_leads_erased,
     LeadReturned: on_leads_returned,
     DealWon: on_deals_won,

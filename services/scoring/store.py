@@ -10,12 +10,20 @@ from leadloop.connection import Connection
 from services.scoring.cycles import Cycle, Stage
 from services.scoring.standings import decode_standing, encode_standing
 from services.scoring.tables import METADATA as METADATA  # noqa: PLC0414 (a room shows its tables here)
-from services.scoring.tables import Closing, CycleRecord, LeadState, Stored
+from services.scoring.tables import Closing, CycleRecord, LeadState
 
 COLUMNS = """
     CAST(lead_id AS text), revision, lead, touch, standing, scored_version, tier, fit,
     engagement, activity_count, received_at, cycle, cycle_count, stage,
-    CAST(qualification_id AS text), opened_at, closed_at, not_before, CAST(merged_into AS text)
+    CAST(qualification_id AS text), opened_at, closed_at, not_before, return_reason, reopened,
+    CAST(merged_into AS text), CAST(part_of AS text), parts, fades_on
+"""
+
+CYCLE_COLUMNS = """
+    CAST(cycles.qualification_id AS text),
+    CAST(coalesce(leads.merged_into, leads.lead_id) AS text), cycles.cycle, cycles.tier,
+    agreement_version, score, trigger, cycles.opened_at, cycles.stage, cycles.closed_at,
+    cycles.not_before, cycles.reason
 """
 
 _NEWEST_AGREEMENT = text(
@@ -38,7 +46,8 @@ ORDER BY lead_id FOR UPDATE
 _SAVE_LEADS = text("""
 INSERT INTO leads (lead_id, revision, lead, touch, standing, scored_version, tier, fit,
     engagement, activity_count, received_at, cycle, cycle_count, stage, qualification_id,
-    opened_at, closed_at, not_before, merged_into)
+    opened_at, closed_at, not_before, return_reason, reopened, merged_into, part_of, parts,
+    fades_on)
 SELECT * FROM unnest(
     CAST(:lead_ids AS uuid[]), CAST(:revisions AS integer[]), CAST(:leads AS bytea[]),
     CAST(:touches AS bytea[]), CAST(:standings AS bytea[]), CAST(:versions AS integer[]),
@@ -47,7 +56,8 @@ SELECT * FROM unnest(
     CAST(:cycles AS integer[]), CAST(:cycle_counts AS integer[]), CAST(:stages AS text[]),
     CAST(:qualification_ids AS uuid[]), CAST(:opened AS timestamptz[]),
     CAST(:closed AS timestamptz[]), CAST(:not_befores AS timestamptz[]),
-    CAST(:merged_into AS uuid[]))
+    CAST(:return_reasons AS text[]), CAST(:reopened AS boolean[]), CAST(:merged_into AS uuid[]),
+    CAST(:part_of AS uuid[]), CAST(:parts AS integer[]), CAST(:fades_on AS integer[]))
 ON CONFLICT (lead_id) DO UPDATE SET
     revision = excluded.revision, lead = excluded.lead, touch = excluded.touch,
     standing = excluded.standing, scored_version = excluded.scored_version,
@@ -56,30 +66,10 @@ ON CONFLICT (lead_id) DO UPDATE SET
     cycle = excluded.cycle, cycle_count = excluded.cycle_count, stage = excluded.stage,
     qualification_id = excluded.qualification_id, opened_at = excluded.opened_at,
     closed_at = excluded.closed_at, not_before = excluded.not_before,
-    merged_into = excluded.merged_into
+    return_reason = excluded.return_reason, reopened = excluded.reopened,
+    merged_into = excluded.merged_into, part_of = excluded.part_of, parts = excluded.parts,
+    fades_on = excluded.fades_on
 WHERE leads.revision = excluded.revision - 1
-""")
-
-_ADD_ACTIVITIES = text("""
-INSERT INTO activities (lead_id, activity_id, body)
-SELECT * FROM unnest(
-    CAST(:lead_ids AS uuid[]), CAST(:activity_ids AS text[]), CAST(:bodies AS bytea[]))
-ON CONFLICT (lead_id, activity_id) DO NOTHING
-RETURNING CAST(lead_id AS text), activity_id
-""")
-_LOAD_ACTIVITIES = text("""
-SELECT CAST(lead_id AS text), activity_id, body FROM activities
-WHERE lead_id = ANY(CAST(:ids AS uuid[]))
-""")
-_MOVE_ACTIVITIES = text("""
-WITH moved AS (
-    DELETE FROM activities USING
-        unnest(CAST(:merged AS uuid[]), CAST(:survivors AS uuid[])) AS pair (merged, survivor)
-    WHERE lead_id = merged
-    RETURNING survivor, activity_id, body
-)
-INSERT INTO activities (lead_id, activity_id, body) SELECT * FROM moved
-ON CONFLICT (lead_id, activity_id) DO NOTHING
 """)
 
 _CLOSE_CYCLES = text("""
@@ -100,24 +90,41 @@ SELECT * FROM unnest(CAST(:qualification_ids AS uuid[]), CAST(:lead_ids AS uuid[
     CAST(:stages AS text[]), CAST(:closed AS timestamptz[]),
     CAST(:not_befores AS timestamptz[]), CAST(:reasons AS text[]))
 """)
-_MOVE_CYCLES = text("""
-UPDATE cycles SET lead_id = survivor
-FROM unnest(CAST(:merged AS uuid[]), CAST(:survivors AS uuid[])) AS pair (merged, survivor)
-WHERE lead_id = merged
-""")
+_LIST_CYCLES = text(f"""
+SELECT {CYCLE_COLUMNS} FROM cycles JOIN leads ON leads.lead_id = cycles.lead_id
+WHERE leads.lead_id = ANY(CAST(:ids AS uuid[])) OR leads.merged_into = ANY(CAST(:ids AS uuid[]))
+ORDER BY cycles.opened_at, cycles.cycle
+""")  # noqa: S608 (a constant of this module)
 _REPOINT = text("""
 UPDATE leads SET merged_into = survivor, revision = revision + 1
 FROM unnest(CAST(:merged AS uuid[]), CAST(:survivors AS uuid[])) AS pair (merged, survivor)
 WHERE merged_into = merged
 """)
+# A record that is on its own again takes along those that were merged into it.
+_UNMERGE = text("""
+WITH RECURSIVE own (lead_id) AS (
+    SELECT lead_id FROM leads
+    WHERE lead_id = CAST(:unmerged AS uuid) AND merged_into = CAST(:survivor AS uuid)
+    UNION ALL
+    SELECT leads.lead_id FROM leads JOIN own ON leads.part_of = own.lead_id
+)
+UPDATE leads SET revision = revision + 1,
+    merged_into = nullif(CAST(:unmerged AS uuid), leads.lead_id),
+    part_of = CASE WHEN leads.lead_id = CAST(:unmerged AS uuid) THEN NULL ELSE part_of END
+FROM own WHERE leads.lead_id = own.lead_id
+""")
+_COUNT_PARTS = text("""
+SELECT CAST(merged_into AS text), count(*) FROM leads
+WHERE merged_into = ANY(CAST(:ids AS uuid[])) GROUP BY merged_into
+""")
 
-_ERASE = (
-    text("DELETE FROM activities WHERE lead_id = ANY(CAST(:ids AS uuid[]))"),
-    text("DELETE FROM cycles WHERE lead_id = ANY(CAST(:ids AS uuid[]))"),
-    text("""
-    DELETE FROM leads
-    WHERE lead_id = ANY(CAST(:ids AS uuid[])) OR merged_into = ANY(CAST(:ids AS uuid[]))
-    """),
+_WHOLE = """
+lead_id = ANY(CAST(:ids AS uuid[]))
+    OR lead_id IN (SELECT lead_id FROM leads WHERE merged_into = ANY(CAST(:ids AS uuid[])))
+"""
+_ERASE = tuple(
+    text(f"DELETE FROM {table} WHERE {_WHOLE}")  # noqa: S608 (constants of this module)
+    for table in ("activities", "facts", "cycles", "leads")
 )
 
 _STALE = text("""
@@ -165,33 +172,28 @@ async def save_leads(connection: Connection, states: Sequence[LeadState]) -> Non
     await connection.flush()
 
 
-async def add_activities(
-    connection: Connection, activities: Sequence[Stored]
-) -> set[tuple[str, str]]:
-    """Add to the ledger; return the lead's and the activity's id of those that were new."""
-    lead_ids, activity_ids, bodies = zip(*sorted(activities), strict=True)
-    rows = await connection.execute(
-        _ADD_ACTIVITIES,
-        {
-            "lead_ids": list(lead_ids),
-            "activity_ids": list(activity_ids),
-            "bodies": list(bodies),
-        },
-    )
-    return {(row[0], row[1]) for row in rows}
-
-
-async def load_activities(connection: Connection, lead_ids: Sequence[str]) -> list[Stored]:
-    """Return all activities of these leads, in no order."""
-    rows = await connection.execute(_LOAD_ACTIVITIES, {"ids": list(lead_ids)})
-    return [Stored(*row) for row in rows]
-
-
-async def move_to_survivors(connection: Connection, survivor_of: Mapping[str, str]) -> None:
-    """Give the activities, cycles and pointers of merged leads to their survivors."""
+async def point_to_survivors(connection: Connection, survivor_of: Mapping[str, str]) -> None:
+    """Have the records that merged leads stood for stand under their survivors."""
     pairs = {"merged": list(survivor_of), "survivors": list(survivor_of.values())}
-    for statement in (_MOVE_ACTIVITIES, _MOVE_CYCLES, _REPOINT):
-        await connection.execute(statement, pairs)
+    await connection.execute(_REPOINT, pairs)
+
+
+async def unmerge(connection: Connection, survivor: str, unmerged: str) -> None:
+    """Let a record stand on its own again, with those that were merged into it before."""
+    ids = {"survivor": survivor, "unmerged": unmerged}
+    await connection.execute(_UNMERGE, ids)
+
+
+async def count_parts(connection: Connection, lead_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many records each of these leads stands for; those with none are left out."""
+    rows = await connection.execute(_COUNT_PARTS, {"ids": list(lead_ids)})
+    return {row[0]: row[1] for row in rows}
+
+
+async def list_cycles(connection: Connection, lead_ids: Sequence[str]) -> list[CycleRecord]:
+    """Return the cycles of leads and of the records they stand for, the oldest first."""
+    rows = await connection.execute(_LIST_CYCLES, {"ids": list(lead_ids)})
+    return [CycleRecord(*row) for row in rows]
 
 
 async def close_cycles(connection: Connection, closings: Sequence[Closing]) -> None:
@@ -246,10 +248,9 @@ def to_state(row: tuple[Any, ...]) -> LeadState:
     """Read a row in the order of COLUMNS."""
     lead_id, revision, lead, touch, standing, *scored = row
     version, tier, fit, engagement, activity_count, received_at, *rest = scored
-    number, count, stage, qualification_id, opened_at, closed_at, not_before, merged = rest
-    cycle = Cycle(
-        number, count, Stage(stage), qualification_id or "", opened_at, closed_at, not_before
-    )
+    number, so_far, stage, qualification_id, *times_and_reason = rest[:9]
+    merged_into, part_of, parts, fades_on = rest[9:]
+    cycle = Cycle(number, so_far, Stage(stage), qualification_id or "", *times_and_reason)
     return LeadState(
         lead_id,
         revision,
@@ -263,7 +264,10 @@ def to_state(row: tuple[Any, ...]) -> LeadState:
         activity_count,
         received_at,
         cycle,
-        merged or "",
+        merged_into or "",
+        part_of or "",
+        parts,
+        fades_on,
     )
 
 
@@ -289,5 +293,10 @@ def _columns_of(states: Sequence[LeadState]) -> dict[str, list[Any]]:
         "opened": [cycle.opened_at for cycle in cycles],
         "closed": [cycle.closed_at for cycle in cycles],
         "not_befores": [cycle.not_before for cycle in cycles],
+        "return_reasons": [cycle.reason for cycle in cycles],
+        "reopened": [cycle.is_reopened for cycle in cycles],
         "merged_into": [state.merged_into or None for state in states],
+        "part_of": [state.part_of or None for state in states],
+        "parts": [state.parts for state in states],
+        "fades_on": [state.fades_on for state in states],
     }

@@ -1,9 +1,11 @@
 """The tables of scoring, and their rows as values."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import UUID
@@ -57,6 +60,11 @@ LEADS = Table(
     Column("closed_at", DateTime(timezone=True)),
     Column("not_before", DateTime(timezone=True)),
     Column("merged_into", UUID(as_uuid=False)),
+    Column("part_of", UUID(as_uuid=False)),
+    Column("parts", Integer, nullable=False, server_default="0"),
+    Column("fades_on", Integer),
+    Column("return_reason", Text, nullable=False, server_default=""),
+    Column("reopened", Boolean, nullable=False, server_default=false()),
     Index("leads_tier", "tier", "lead_id"),
     Index(
         "leads_scored_version",
@@ -72,6 +80,14 @@ ACTIVITIES = Table(
     Column("lead_id", UUID(as_uuid=False), primary_key=True),
     Column("activity_id", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    Column("quarantined", Boolean, nullable=False, server_default=false()),
+)
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("lead_id", UUID(as_uuid=False), primary_key=True),
+    Column("known_at", DateTime(timezone=True), primary_key=True),
+    Column("lead", LargeBinary, nullable=False),
 )
 CYCLES = Table(
     "cycles",
@@ -101,7 +117,11 @@ class LeadState(NamedTuple):
         touch: The newest touch, likewise.
         scored_version: The agreement under which it stands; 0 before the first agreement.
         received_at: When intake received the newest message about it.
-        merged_into: The lead that this one became a part of; empty while it stands alone.
+        merged_into: The lead that stands for this one; empty while it stands alone.
+        part_of: The lead that it was merged into itself, before that one was merged further.
+        parts: Records that this lead stands for besides its own.
+        fades_on: The day, since the EPOCH of tallies, when time alone may change its tier; None
+            when none is near.
     """
 
     lead_id: str
@@ -117,10 +137,17 @@ class LeadState(NamedTuple):
     received_at: datetime | None = None
     cycle: Cycle = Cycle()
     merged_into: str = ""
+    part_of: str = ""
+    parts: int = 0
+    fades_on: int | None = None
 
 
 class Stored(NamedTuple):
-    """An activity in the ledger, as the contract serialises it."""
+    """An activity in the ledger, as the contract serialises it.
+
+    Attributes:
+        lead_id: When it is read, the lead that stands for the record that it came in under.
+    """
 
     lead_id: str
     activity_id: str
@@ -144,6 +171,14 @@ class CycleRecord(NamedTuple):
     reason: str = ""
 
 
+class Known(NamedTuple):
+    """What was known of a lead since a moment, as the contract serialises it."""
+
+    lead_id: str
+    known_at: datetime
+    lead: bytes
+
+
 class Closing(NamedTuple):
     """How a cycle ended."""
 
@@ -152,3 +187,19 @@ class Closing(NamedTuple):
     closed_at: datetime
     not_before: datetime | None = None
     reason: str = ""
+
+
+def own_cycle(records: Sequence[CycleRecord]) -> Cycle:
+    """Return where a lead's cycles stand by their records, the oldest first."""
+    if not records:
+        return Cycle()
+    newest = records[-1]
+    return Cycle(
+        newest.cycle,
+        max(record.cycle for record in records),
+        Stage(newest.stage),
+        newest.qualification_id,
+        newest.opened_at,
+        newest.closed_at,
+        newest.not_before,
+    )

@@ -1,10 +1,13 @@
 """What scoring decided on a lead, as the event that tells it and the record that keeps it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from leadloop.events import timestamp
+from leadloop.v1.qualification_pb2 import Change as ChangeMessage
 from leadloop.v1.qualification_pb2 import LeadDisqualified, LeadQualified, LeadScored
+from services.scoring.changes import Change
 from services.scoring.contract import score_message
 from services.scoring.rules import Decision, Score
 from services.scoring.tables import CycleRecord, LeadState
@@ -21,6 +24,7 @@ class Verdict:
         state: The lead, its cycle already opened or closed.
         version: The agreement's.
         at: When it was decided.
+        changes: What is different from the cycle before; empty in the first.
     """
 
     decision: Decision
@@ -29,6 +33,7 @@ class Verdict:
     score: Score
     version: int
     at: datetime
+    changes: tuple[Change, ...] = ()
 
     def to_message(self) -> VerdictEvent:
         """Return the event that tells this decision.
@@ -86,6 +91,8 @@ class Verdict:
             agreement_version=self.version,
             qualified_at=timestamp(self.at),
             trigger=self._trigger(),
+            product=_strongest(self.score.sums.products),
+            changes=[ChangeMessage(**change._asdict()) for change in self.changes],
         )
         event.lead.MergeFromString(state.lead or b"")
         if state.touch is not None:
@@ -104,3 +111,9 @@ class Verdict:
             agreement_version=self.version,
             disqualified_at=timestamp(self.at),
         )
+
+
+def _strongest(products: Mapping[str, int]) -> str:
+    """Return the product line with the most points, the first of equals; empty without any."""
+    line = max(products, key=products.__getitem__, default="")
+    return line if line and products[line] > 0 else ""

@@ -6,14 +6,15 @@ from sqlalchemy import text
 
 from leadloop.connection import Connection
 from services.scoring.store import COLUMNS, to_state
-from services.scoring.tables import CycleRecord, LeadState, Stored
+from services.scoring.tables import LeadState, Stored
 
 _AGREEMENT = text("""
 SELECT body FROM agreements WHERE version = :version ORDER BY signed_at DESC LIMIT 1
 """)
 _FIND_ACTIVITIES = text("""
-SELECT CAST(lead_id AS text), activity_id, body FROM activities
-WHERE lead_id = CAST(:lead_id AS uuid) AND activity_id = ANY(CAST(:activity_ids AS text[]))
+SELECT CAST(lead_id AS text), activity_id, body FROM leads JOIN activities USING (lead_id)
+WHERE (lead_id = CAST(:lead_id AS uuid) OR merged_into = CAST(:lead_id AS uuid))
+    AND activity_id = ANY(CAST(:activity_ids AS text[])) AND body <> ''
 """)
 _FIND_LEAD = text(f"SELECT {COLUMNS} FROM leads WHERE lead_id = CAST(:id AS uuid)")  # noqa: S608 (a constant of this module)
 _LIST_LEADS = text(f"""
@@ -26,11 +27,6 @@ SELECT {COLUMNS} FROM leads
 WHERE tier = :tier AND lead_id > CAST(:after AS uuid) AND merged_into IS NULL
 ORDER BY lead_id LIMIT :limit
 """)  # noqa: S608 (a constant of this module)
-_LIST_CYCLES = text("""
-SELECT CAST(qualification_id AS text), CAST(lead_id AS text), cycle, tier, agreement_version,
-    score, trigger, opened_at, stage, closed_at, not_before, reason
-FROM cycles WHERE lead_id = CAST(:id AS uuid) ORDER BY opened_at, cycle
-""")
 
 
 async def find_agreement(connection: Connection, version: int) -> bytes | None:
@@ -58,12 +54,6 @@ async def list_leads(
     else:
         rows = await connection.execute(_LIST_LEADS_OF_TIER, {**parameters, "tier": tier})
     return [to_state(tuple(row)) for row in rows]
-
-
-async def list_cycles(connection: Connection, lead_id: str) -> list[CycleRecord]:
-    """Return the cycles of a lead, the oldest first."""
-    rows = await connection.execute(_LIST_CYCLES, {"id": lead_id})
-    return [CycleRecord(*row) for row in rows]
 
 
 async def find_activities(

@@ -84,6 +84,8 @@ def qualified(
             ],
         ),
         lead=lead_pb2.Lead(email="ada@example.com", first_name="Ada", company="Engines"),
+        product="crm",
+        changes=[qualification_pb2.Change(what="industry", after="steel")],
         touch=lead_pb2.Touch(campaign="spring", referrer="https://example.com/ada"),
         agreement_version=version,
         received_at=timestamp(datetime.fromisoformat("2026-03-02T08:59:59+00:00")),

@@ -12,11 +12,13 @@ from leadloop.v1.agreement_pb2 import (
     Consequence,
     Definition,
     Gate,
+    Reason,
     Rule,
     Tier,
 )
 from leadloop.v1.lead_pb2 import (
     CONSENT_GRANTED,
+    ActivitiesQuarantined,
     Activity,
     ActivityRecorded,
     Consent,
@@ -24,6 +26,7 @@ from leadloop.v1.lead_pb2 import (
     LeadCaptured,
     LeadErased,
     LeadsMerged,
+    LeadsUnmerged,
     Touch,
 )
 from leadloop.v1.outcome_pb2 import DealLost, DealWon, LeadReturned
@@ -52,10 +55,15 @@ def signed(
     gates: tuple[Gate, ...] = (PERMITTED,),
     tiers: tuple[Tier, ...] = TIERS,
     cycles_max: int = 0,
+    reasons: tuple[Reason, ...] = (),
 ) -> AgreementSigned:
     definition = Definition(rules=rules, gates=gates, tiers=tiers, cycles_max=cycles_max)
     agreement = Agreement(
-        name="sales", version=version, text_sha256=f"{version:064}", definition=definition
+        name="sales",
+        version=version,
+        text_sha256=f"{version:064}",
+        definition=definition,
+        reasons=reasons,
     )
     return AgreementSigned(
         name="sales", agreement=agreement, signed_at=timestamp(MONDAY_MORNING)
@@ -106,6 +114,28 @@ def merged(survivor: str = ONE, other: str = TWO, country: str = "DE") -> LeadsM
         merged_lead_id=other,
         lead=Lead(email="ada@example.com", country=country, consent=CONSENT_GRANTED),
         merged_at=timestamp(MONDAY_MORNING),
+    )
+
+
+def unmerged(survivor: str = ONE, other: str = TWO, country: str = "DE") -> LeadsUnmerged:
+    lead = Lead(email="ada@example.com", country=country, consent=CONSENT_GRANTED)
+    return LeadsUnmerged(
+        lead_id=survivor,
+        unmerged_lead_id=other,
+        lead=lead,
+        unmerged_lead=lead,
+        unmerged_at=timestamp(MONDAY_MORNING),
+    )
+
+
+def quarantined(
+    *activity_ids: str, lead_id: str = ONE, is_quarantined: bool = True
+) -> ActivitiesQuarantined:
+    return ActivitiesQuarantined(
+        lead_id=lead_id,
+        activity_ids=activity_ids,
+        is_quarantined=is_quarantined,
+        decided_at=timestamp(MONDAY_MORNING),
     )
 
 

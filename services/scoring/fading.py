@@ -1,0 +1,227 @@
+"""When time alone will next change the tier of a lead: so that no nightly job has to look.
+
+Points that fade or expire move a score in steps at midnight, UTC. A tier can change only where
+a sum passes a number that its conditions compare it with. Between two days a sum lies between
+two bounds that never turn: what fades of points, and what fades of penalties. So the first day
+on which a bound passes such a number is found by halving, and then looked at exactly.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from leadloop.conditions import Condition, Values
+from leadloop.conditions.syntax import Binary, Field, Literal, Name, Negative, Node, children
+from services.scoring.definition import Agreement, differs
+from services.scoring.rules import Standing, Sums, points_on, sums_of, tier_of
+from services.scoring.tables import LeadState
+from services.scoring.tallies import Tally, Timing, day_of
+
+# Passed numbers that change no tier; after so many the lead is looked at again on that day.
+STEPS_MAX = 24
+
+Levels = Mapping[str, tuple[int, ...] | None]
+
+_PASSED_AT: Mapping[str, tuple[int, ...]] = {
+    ">=": (0,),
+    "<": (0,),
+    ">": (1,),
+    "<=": (1,),
+    "==": (0, 1),
+    "!=": (0, 1),
+}
+_MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
+
+
+def next_change(
+    standing: Standing, tier: str, facts: Values, agreement: Agreement, day: int
+) -> int | None:
+    """Return the next day on which time may change the tier; None when it never will.
+
+    Args:
+        standing: On `day`.
+        tier: That it meets on `day`.
+        facts: Who the lead is.
+        agreement: The definition.
+        day: Since the EPOCH of tallies.
+    """
+    last = _last_day(standing, agreement, day)
+    if standing.closed or last <= day:
+        return None
+    for _ in range(STEPS_MAX):
+        found = _first_passing(standing, agreement, day, last)
+        if found is None:
+            return None
+        sums = sums_of(points_on(standing, agreement, found), agreement)
+        if tier_of(standing, sums, facts, agreement)[0] != tier:
+            return found
+        day = found
+    return day
+
+
+def must_look(
+    before: LeadState, after: LeadState, sums: Sums, agreement: Agreement, day: int
+) -> bool:
+    """Say whether the day that was found before may be too late for what a lead is now."""
+    if before.scored_version != after.scored_version or before.tier != after.tier:
+        return True
+    if before.fades_on is not None and before.fades_on <= day:
+        return True
+    if before.lead != after.lead or _tiers_see_another(before, after, agreement):
+        return True
+    # What a product line had is not kept: it may have been anything.
+    earlier = Sums(before.fit, before.engagement, {})
+    return may_change_earlier(earlier, sums, agreement)
+
+
+def _tiers_see_another(before: LeadState, after: LeadState, agreement: Agreement) -> bool:
+    """Say whether tiers read something of the newest activity that is not as it was."""
+    one, other = before.standing.newest, after.standing.newest
+    if one is other:
+        return False
+    if one is None or other is None:
+        return True
+    return any(
+        differs(
+            tier.condition.reads and tier.condition.reads.activity, one.values, other.values
+        )
+        for tier in agreement.tiers
+    )
+
+
+def may_change_earlier(before: Sums, after: Sums, agreement: Agreement) -> bool:
+    """Say whether a day found for `before` may be too late now that there are more points."""
+    levels = levels_of(agreement)
+    return agreement.has_fading_penalties or _level(before, levels) != _level(after, levels)
+
+
+def midnight(day: int) -> datetime:
+    """Return when a day begins."""
+    return datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=day)
+
+
+def levels_of(agreement: Agreement) -> Levels:
+    """Return the numbers that each sum is compared with, in order; None: all numbers count."""
+    return _levels(tuple(tier.condition for tier in agreement.tiers))
+
+
+@lru_cache(maxsize=32)
+def _levels(conditions: tuple[Condition, ...]) -> Levels:
+    found: dict[str, set[int] | None] = {}
+    for condition in conditions:
+        if condition.tree is None:
+            found.update(dict.fromkeys(("fit", "engagement"), None))
+            continue
+        _note(condition.tree, found)
+    return {name: tuple(sorted(at)) if at is not None else None for name, at in found.items()}
+
+
+def _note(node: Node, found: dict[str, set[int] | None]) -> None:
+    """Note what the sums below a node are compared with."""
+    if isinstance(node, Binary) and node.operator in _PASSED_AT:
+        for side, other, operator in (
+            (node.left, node.right, node.operator),
+            (node.right, node.left, _MIRRORED[node.operator]),
+        ):
+            name, number = _sum_name(side), _number(other)
+            if name and number is not None:
+                known = found.setdefault(name, set())
+                if known is not None:
+                    known.update(number + step for step in _PASSED_AT[operator])
+                return
+    name = _sum_name(node)
+    if name:
+        found[name] = None
+        return
+    for child in children(node):
+        _note(child, found)
+
+
+def _sum_name(node: Node) -> str:
+    """Return the sum that a node is, empty when it is none."""
+    if isinstance(node, Name) and node.name in ("fit", "engagement", "total"):
+        return node.name
+    if isinstance(node, Field) and node.of == Name("products"):
+        return f"products.{node.name}"
+    return ""
+
+
+def _number(node: Node) -> int | None:
+    """Return the whole number that a node is, None when it is none."""
+    if isinstance(node, Negative):
+        number = _number(node.operand)
+        return None if number is None else -number
+    if isinstance(node, Literal) and type(node.value) is int:
+        return node.value
+    return None
+
+
+def _first_passing(standing: Standing, agreement: Agreement, day: int, last: int) -> int | None:
+    """Return the first day after `day` by which a bound has passed a number; None: none."""
+    levels = levels_of(agreement)
+    now = _level(_between(standing, agreement, day, day), levels)
+
+    def has_passed(later: int) -> bool:
+        low = _between(standing, agreement, later, day)
+        if _level(low, levels) != now:
+            return True
+        high = _between(standing, agreement, day, later)
+        return agreement.has_fading_penalties and _level(high, levels) != now
+
+    return _first(has_passed, day, last)
+
+
+def _first(holds: Callable[[int], bool], after: int, last: int) -> int | None:
+    """Return the first day in (after, last] from which on a condition holds; None: on none."""
+    if not holds(last):
+        return None
+    while last - after > 1:
+        middle = (after + last) // 2
+        if holds(middle):
+            last = middle
+        else:
+            after = middle
+    return last
+
+
+def _between(standing: Standing, agreement: Agreement, day: int, penalties_day: int) -> Sums:
+    """Return sums with points as of one day and penalties as of another."""
+    return sums_of(points_on(standing, agreement, day, penalties_day), agreement)
+
+
+def _level(sums: Sums, levels: Levels) -> tuple[int, ...]:
+    """Return between which of the numbers each sum lies."""
+    return tuple(
+        _value(sums, name) if at is None else bisect_right(at, _value(sums, name))
+        for name, at in levels.items()
+    )
+
+
+def _value(sums: Sums, name: str) -> int:
+    line = name.removeprefix("products.")
+    if line != name:
+        return sums.products.get(line, 0)
+    value: int = getattr(sums, name)
+    return value
+
+
+def _last_day(standing: Standing, agreement: Agreement, day: int) -> int:
+    """Return a day from which on time takes nothing any more."""
+    days = [
+        _spent_on(tally, agreement.rule(name).timing, abs(agreement.rule(name).points))
+        for name, tally in standing.tallies.items()
+    ]
+    return max([day, *days])
+
+
+def _spent_on(tally: Tally, timing: Timing, points: int) -> int:
+    """Return a day by which time has taken all that it takes of a tally; 0: it takes none."""
+    newest = day_of(tally.occurred_at)
+    if timing.within_days:
+        return newest + timing.within_days
+    if timing.half_life_days:
+        # Less than half a point is left once the points are halved this often.
+        halvings = (points * tally.times).bit_length() + 2
+        return newest + timing.half_life_days * halvings
+    return 0
