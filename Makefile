@@ -77,6 +77,10 @@ proto: setup ## Generate leadloop/v1 and docs/asyncapi.yaml from proto/
 	@deploy/proto .
 	@$(PY) -m deploy.asyncapi > docs/asyncapi.yaml.new && mv docs/asyncapi.yaml.new docs/asyncapi.yaml
 
+.PHONY: schema
+schema: setup ## Write docs/agreement.schema.json, which editors read
+	@$(PY) -m leadloop.agreement.schema > docs/agreement.schema.json.new && mv docs/agreement.schema.json.new docs/agreement.schema.json
+
 .PHONY: verify
 verify: setup ## Fail when generated code or the lock is stale
 	@deploy/verify
