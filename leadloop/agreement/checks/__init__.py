@@ -2,6 +2,6 @@
 
 from leadloop.agreement.checks.finding import Finding, Level
 from leadloop.agreement.checks.known import Known
-from leadloop.agreement.checks.whole import findings
+from leadloop.agreement.checks.whole import Examined, examine, findings
 
-__all__ = ["Finding", "Known", "Level", "findings"]
+__all__ = ["Examined", "Finding", "Known", "Level", "examine", "findings"]

@@ -1,16 +1,16 @@
 """Rules that gates make pointless, that cancel each other out, or that give nothing."""
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations, islice
 
 from leadloop.agreement.checks.case import Case, tree_of
 from leadloop.agreement.checks.finding import Found, Level
 from leadloop.agreement.terms import Rule
-from leadloop.possible import implies, worlds
+from leadloop.possible import implies, reads_in, worlds
 from leadloop.possible.world import all_of
 
-# Each pair is looked at that reads the same values.
-_RULES_MAX = 200
+# Rules by the hundred about the very same values are not all compared: it would take long.
+_PAIRS_MAX = 1_000
 
 
 def rules_that_can_not_count(case: Case) -> Iterator[Found]:
@@ -57,9 +57,8 @@ def _gates_against(case: Case, rule: Rule) -> Iterator[str]:
 
 def _twice(case: Case) -> Iterator[Found]:
     """Give a finding for each two rules that always count together."""
-    counting = [rule for rule in case.agreement.definition.rules if rule.points]
-    for one, two in combinations(counting[:_RULES_MAX], 2):
-        if not _counts_alike(one, two) or not _always_together(case, one, two):
+    for one, two in _alike(case.agreement.definition.rules):
+        if not _always_together(case, one, two):
             continue
         if one.points + two.points == 0:
             yield Found(
@@ -80,8 +79,16 @@ def _twice(case: Case) -> Iterator[Found]:
             )
 
 
-def _counts_alike(one: Rule, two: Rule) -> bool:
-    return _manner(one) == _manner(two)
+def _alike(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Give the pairs of rules that count in one manner and read the same values."""
+    alike: dict[tuple[object, ...], list[Rule]] = {}
+    for rule in rules:
+        tree = tree_of(rule.condition)
+        if tree and rule.points:
+            read = frozenset(read for read, _ in reads_in(tree))
+            alike.setdefault((*_manner(rule), read), []).append(rule)
+    pairs = chain.from_iterable(combinations(group, 2) for group in alike.values())
+    yield from islice(pairs, _PAIRS_MAX)
 
 
 def _manner(rule: Rule) -> tuple[object, ...]:

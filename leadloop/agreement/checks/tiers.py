@@ -15,7 +15,7 @@ from leadloop.possible.ranges import Numbers
 from leadloop.possible.world import World, all_of
 
 # A tier of more alternatives is not looked at lead by lead.
-_ALTERNATIVES_MAX = 32
+_ALTERNATIVES_MAX = 8
 
 
 def tiers_nobody_reaches(case: Case) -> Iterator[Found]:
@@ -47,18 +47,17 @@ def _out_of_reach(case: Case, tier: Tier, tree: Node, scope: Scope) -> Found | N
     reached = all_of((worlds(tree, scope), case.gates))
     if not reached:
         return _too_few_points(tier, tree, scope)
-    if len(reached) > _ALTERNATIVES_MAX:
-        return None
+    asked: list[World] = []
     for world in reached:
-        narrow = _scope_in(case, world)
-        if all_of((worlds(tree, narrow), (world.only("lead"),))):
+        if world.only("lead") not in asked:
+            asked.append(world.only("lead"))
+    if len(asked) > _ALTERNATIVES_MAX or World() in asked:
+        return None
+    for world in asked:
+        narrow = Reach(case, (world,)).scope(case.free_scope)
+        if all_of((worlds(tree, narrow), (world,))):
             return None
     return _too_few_points(tier, tree, narrow, " for the leads that it asks for")
-
-
-def _scope_in(case: Case, world: World) -> Scope:
-    """Return what the sums can come to for the leads of one world."""
-    return Reach(case, (world.only("lead"),)).scope(case.free_scope)
 
 
 def _too_few_points(tier: Tier, tree: Node, scope: Scope, whom: str = "") -> Found:
