@@ -7,6 +7,9 @@ from enum import StrEnum
 from leadloop.agreement.items import Item, items_of
 from leadloop.agreement.terms import Agreement
 
+# What people read when two texts agree on the same.
+NO_CHANGE = "Nothing that is agreed changes, only comments or layout.\n"
+
 _Key = tuple[str, str]
 
 

@@ -54,11 +54,13 @@ class Reach:
     """What the rules of an agreement can come to for leads in some worlds."""
 
     def __init__(self, case: Case, worlds: Worlds = ANY) -> None:
-        """Take the rules that can hold in these worlds and behind all gates."""
+        """Take the rules that can hold in these worlds, behind all gates."""
         definition = case.agreement.definition
         self._caps = {cap.group: cap.points for cap in definition.caps}
         self._products = definition.products
-        together = (all_of((found, worlds)) for found in case.rule_worlds)
+        # A rule that never holds is told of by itself: it counts, so that what follows from it
+        # is not told too.
+        together = (all_of((found or ANY, worlds)) for found in case.rule_worlds)
         self._giving = [
             Giving(rule, found)
             for rule, found in zip(definition.rules, together, strict=True)
