@@ -104,9 +104,10 @@ bench-scoring: setup ## How fast leads are scored, beside cel-python and plain P
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
 bench-agreements: setup ## Broken agreements, one fault each, and a sound one
 bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
-BENCHES := kill relay loop clocks replay score-truth scoring learning agreements
-.PHONY: $(BENCHES:%=bench-%)
-$(BENCHES:%=bench-%):
+.PHONY: bench-kill bench-relay bench-loop bench-clocks bench-replay
+.PHONY: bench-score-truth bench-scoring bench-learning bench-agreements
+bench-kill bench-relay bench-loop bench-clocks bench-replay \
+bench-score-truth bench-scoring bench-learning bench-agreements:
 	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 
 ##@ What the others stand on
