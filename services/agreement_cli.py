@@ -74,11 +74,7 @@ def check(
         }
         out.print_json(json.dumps(told))
     else:
-        for fault in found.faults:
-            aside.print(str(fault), style="red", markup=False, soft_wrap=True)
-        for finding in found.findings:
-            style = _STYLES[finding.level]
-            aside.print(str(finding), style=style, markup=False, soft_wrap=True)
+        _tell(found)
         out.print(f"{file}: {_summed_up(found)}")
     if not found.is_sound or (strict and found.findings):
         raise typer.Exit(1)
@@ -120,7 +116,13 @@ def schema() -> None:
 @app.command()
 def propose(file: File, url: Url = DEFAULT_URL) -> None:
     """Put a text forward for both sides to sign; prints the hash that they sign."""
+    from leadloop.agreement.checks import examine
+
     text = _text_of(file)
+    found = examine(text, _today())
+    _tell(found)
+    if not found.is_sound:
+        raise Refused(f"{file} is not proposed: {_summed_up(found)}")
     out.print_json(data=client_of(url).post("/v1/agreements", {"text": text}))
 
 
@@ -293,8 +295,17 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error)) from error
 
 
+def _tell(found: "Examined") -> None:
+    """Print what is wrong in a text, and what can't work, beside the results."""
+    for fault in found.faults:
+        aside.print(str(fault), style="red", markup=False, soft_wrap=True)
+    for finding in found.findings:
+        style = _STYLES[finding.level]
+        aside.print(str(finding), style=style, markup=False, soft_wrap=True)
+
+
 def _summed_up(found: "Examined") -> str:
-    levels = [finding.level for finding in found.findings]
+    levels = [str(finding.level) for finding in found.findings]
     counts = {
         "fault": len(found.faults),
         "error": levels.count("error"),

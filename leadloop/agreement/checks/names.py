@@ -45,7 +45,7 @@ def _field(case: Case, worded: Worded, read: Read) -> Iterator[Found]:
         yield Found(
             worded.path,
             "field_unfilled",
-            f"{worded.what} reads {name}, which {known.where} never fill"
+            f"{worded.what} reads {name}, which nothing in {known.where} fills"
             f"{did_you_mean(read.name, filled)}.",
             "Map the field in a source, or correct its name.",
             Level.WARNING,
@@ -85,7 +85,7 @@ def _unfilled_kind(case: Case, path: str, what: str, kind: str) -> Iterator[Foun
         yield Found(
             path,
             "kind_unfilled",
-            f'{what} asks for activities "{kind}", which {case.known.where} never send'
+            f'{what} asks for activities "{kind}", which nothing in {case.known.where} sends'
             f"{did_you_mean(kind, kinds)}.",
             "Map the kind in a source, or correct its name.",
             Level.WARNING,
