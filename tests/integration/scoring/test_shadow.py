@@ -164,6 +164,7 @@ async def test_points_that_fade_under_the_shadow_alone_are_noticed_by_time_alone
     (one,) = await differing(client, shadow_id)
 
     assert before == []
+    assert due is not None
     assert MONDAY_MORNING < due < MONDAY_MORNING + 7 * DAY
     assert (one["shadow"]["tier"], one["live"]["tier"]) == ("", "B")
 
