@@ -88,17 +88,22 @@ lock: setup ## Lock the dependencies of pyproject.toml with their hashes (ARGS=-
 		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
 
 ##@ Measurements; each prints a table and one line of JSON
-.PHONY: bench bench-kill bench-relay bench-loop bench-clocks bench-replay bench-learning
+.PHONY: bench
 bench: setup kafka ## All of them at small sizes, one after another
 	@$(PY) -m bench $(ARGS)
 bench-kill: setup kafka ## Kill every part at random: nothing lost, nothing doubled
 bench-relay: setup ## Order and completeness under slow writers, beside a naive reader
 bench-loop: setup kafka ## Leads per second and time through the loop, beside two other chains
 bench-clocks: setup ## How late timers fire
+bench-score-truth: setup ## The score beside an independent slow reference
+bench-scoring: setup ## How fast leads are scored, beside cel-python and plain Python
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
 bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
-bench-kill bench-relay bench-loop bench-clocks bench-replay bench-learning:
-	@$(PY) -m bench.$(@:bench-%=%) $(ARGS)
+.PHONY: bench-kill bench-relay bench-loop bench-clocks bench-replay
+.PHONY: bench-score-truth bench-scoring bench-learning
+bench-kill bench-relay bench-loop bench-clocks bench-replay \
+bench-score-truth bench-scoring bench-learning:
+	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 
 ##@ What the others stand on
 .PHONY: kafka

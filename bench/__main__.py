@@ -13,6 +13,8 @@ from bench import report
 # Each takes up to a few minutes at these sizes. The figures of record come from full sizes.
 SMALL: Final = {
     "bench.replay": ("--size", "small"),
+    "bench.score_truth": ("--cases", "2000"),
+    "bench.scoring": ("--leads", "300"),
     "bench.relay": ("--seconds", "8"),
     "bench.clocks": ("--timers", "500", "--seconds", "5"),
     "bench.loop": ("--leads", "5000", "--assembled-leads", "500", "--seconds", "10"),

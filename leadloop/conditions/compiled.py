@@ -40,7 +40,7 @@ from leadloop.conditions.verdict import (
 )
 
 # Deeper trees are left to the engine whole: Python's own compiler has its limits.
-_HEIGHT_MAX = 30
+HEIGHT_MAX = 30
 # Below it, every int is a float and no two are the same float.
 _EXACT = 2**53
 
@@ -74,7 +74,7 @@ class _Piece(NamedTuple):
 def compiled(tree: Node, program: cel.Program, text: str) -> Function:
     """Return a function that gives the verdict the engine would give."""
     writer = _Writer(tree, text)
-    piece = writer.boolean(tree) if height(tree) <= _HEIGHT_MAX else writer.left(tree)
+    piece = writer.boolean(tree) if height(tree) <= HEIGHT_MAX else writer.left(tree)
     otherwise = verdicts_of(engine.whole_part(program))
     return writer.function(piece, otherwise)
 
@@ -160,14 +160,16 @@ class _Writer:
         by_values = engine.by_values(program, known)
         values = [self._value(read) for read in each]
         arguments = ", ".join(again for _, again in values)
-        short = " and ".join(
-            f"({first}.__class__ is not str or len({again}) <= {engine.REMEMBERED_LENGTH_MAX})"
+        # Long texts would fill the memory; -0.0 and 0.0 are one key there, but not one number.
+        fit = " and ".join(
+            f"(len({again}) <= {engine.REMEMBERED_LENGTH_MAX} if {first}.__class__ is str"
+            f" else {again}.__class__ is not float or {again} != 0)"
             for first, again in values
         )
         seen, unseen = map(self._bind, by_values)
         if not each:
             return _Piece(f"{seen}()")
-        return _Piece(f"({seen}({arguments}) if {short} else {unseen}({arguments}))")
+        return _Piece(f"({seen}({arguments}) if {fit} else {unseen}({arguments}))")
 
     def _bind(self, value: object) -> str:
         name = f"c{len(self._bound)}"

@@ -4,8 +4,7 @@ The grammar is that of the language definition, as the engine reads it: optional
 and escaped names are refused. https://github.com/google/cel-spec/blob/master/doc/langdef.md
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +154,18 @@ Node = (
 )
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Give the nodes right below this one, in the order of the text."""
-    for each in fields(node):
-        yield from _nodes_in(getattr(node, each.name))
+def children(node: Node) -> list[Node]:
+    """Return the nodes right below this one, in the order of the text."""
+    # A slot is a field of the node's own: where it stands is no slot of its class.
+    return [child for name in type(node).__slots__ for child in _nodes_in(getattr(node, name))]
 
 
-def _nodes_in(value: object) -> Iterator[Node]:
+def _nodes_in(value: object) -> list[Node]:
     if isinstance(value, _Placed):
-        yield value  # type: ignore[misc]  # Node is the union of all that are placed.
-    elif isinstance(value, tuple):
-        for part in value:
-            yield from _nodes_in(part)
+        return [value]  # type: ignore[list-item]  # Node is the union of all that are placed.
+    if isinstance(value, tuple):
+        return [node for part in value for node in _nodes_in(part)]
+    return []
 
 
 def height(tree: Node) -> int:

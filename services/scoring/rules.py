@@ -12,17 +12,10 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from leadloop.conditions import NOTHING, Values, Verdict
+from services.scoring import tallies
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
-from services.scoring.tallies import (
-    Hit,
-    Tally,
-    Worth,
-    counted,
-    points_for,
-    tally_of,
-    worth_on,
-)
+from services.scoring.tallies import Hit, Tally
 
 HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS
 
@@ -69,12 +62,12 @@ class Points(NamedTuple):
     Attributes:
         given: Points by the rules' places, after all caps.
         uncapped: The same before the caps of groups and sides.
-        worths: Behind them, by engagement rule.
+        day: Since the EPOCH of tallies.
     """
 
     given: list[int]
     uncapped: list[int]
-    worths: Mapping[str, Worth]
+    day: int
 
 
 class Part(NamedTuple):
@@ -183,10 +176,10 @@ def replay(facts: Values, activities: Iterable[Activity], agreement: Agreement) 
                 hits.setdefault(name, []).append(moment)
             elif verdict is not FAILS:
                 faults.append(Fault(name, verdict))
-    tallies = {
-        name: tally_of(found, agreement.rule(name).timing) for name, found in hits.items()
+    counts = {
+        name: tallies.tally_of(at, agreement.rule(name).timing) for name, at in hits.items()
     }
-    return Found(Standing(fit, closed, tallies, newest), tuple(faults))
+    return Found(Standing(fit, closed, counts, newest), tuple(faults))
 
 
 def advance(
@@ -197,23 +190,23 @@ def advance(
     agreement: Agreement,
 ) -> Found | None:
     """Judge only what is new; None when past activities must be judged again: `replay`."""
-    fit, closed, tallies, newest = standing
+    fit, closed, counts, newest = standing
     faults: list[Fault] = []
     if facts is not facts_before:
         if agreement.engagement_depends_on(facts_before, facts):
             return None
         fit, closed, faults = _judge_facts(facts, agreement)
     if activity is not None:
-        held = _held(tallies, facts, activity, agreement, faults)
+        held = _held(counts, facts, activity, agreement, faults)
         if held is None:
             return None
-        tallies = {**tallies, **held} if held else tallies
+        counts = {**counts, **held} if held else counts
         newest = activity if newest is None or _is_after(activity, newest) else newest
-    return Found(Standing(fit, closed, tallies, newest), tuple(faults))
+    return Found(Standing(fit, closed, counts, newest), tuple(faults))
 
 
 def _held(
-    tallies: Mapping[str, Tally],
+    known: Mapping[str, Tally],
     facts: Values,
     activity: Activity,
     agreement: Agreement,
@@ -225,7 +218,7 @@ def _held(
         verdict = function(facts, activity.values, NOTHING)
         if verdict is HOLDS:
             moment = (activity.occurred_at, activity.activity_id)
-            tally = counted(tallies.get(name), moment, agreement.rule(name).timing)
+            tally = tallies.counted(known.get(name), moment, agreement.rule(name).timing)
             if tally is None:
                 return None
             held[name] = tally
@@ -274,19 +267,17 @@ def points_on(
     """
     by_name = agreement.by_name
     given = [0] * len(by_name)
-    worths: dict[str, Worth] = {}
     for name in standing.fit:
         place, rule = by_name[name]
         given[place] = rule.points
     for name, tally in standing.tallies.items():
         place, rule = by_name[name]
         at = day if penalties_day is None or rule.points >= 0 else penalties_day
-        worths[name] = worth = worth_on(tally, rule.timing, at)
-        given[place] = points_for(rule.points, worth.units)
+        given[place] = tallies.points_on(rule.points, tally, rule.timing, at)
     uncapped = given if not agreement.caps else list(given)
     for cap in agreement.caps:
         _cut(given, cap.places, cap.points)
-    return Points(given, uncapped, worths)
+    return Points(given, uncapped, day)
 
 
 def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) -> Sums:
@@ -318,9 +309,9 @@ def score_of(
     standing: Standing, points: Points, sums: Sums, tier: str, agreement: Agreement
 ) -> Score:
     """Return the whole score, its parts in the agreement's order."""
-    by_name, tallies = agreement.by_name, standing.tallies
-    held = sorted([by_name[name] for name in (*standing.fit, *tallies)], key=_PLACE)
-    parts = tuple([_part(rule, place, tallies.get(rule.name), points) for place, rule in held])
+    by_name, counts = agreement.by_name, standing.tallies
+    held = sorted([by_name[name] for name in (*standing.fit, *counts)], key=_PLACE)
+    parts = tuple([_part(rule, place, counts.get(rule.name), points) for place, rule in held])
     closed = tuple(gate for gate in agreement.gates if gate.name in standing.closed)
     return Score(sums, parts, closed, tier)
 
@@ -366,7 +357,7 @@ def _part(rule: Rule, place: int, tally: Tally | None, points: Points) -> Part:
     if tally is None:
         return Part(rule.name, rule.axis, given, uncapped - given)
     each = abs(rule.points)
-    eligible, counting, _ = points.worths[rule.name]
+    eligible, counting = tallies.count_on(tally, rule.timing, points.day)
     capped = each * (eligible - counting) + uncapped - given
     decayed = each * (tally.times - eligible + counting) - abs(uncapped)
     return Part(rule.name, rule.axis, given, capped, decayed, counting, tally)

@@ -9,9 +9,9 @@ needs for the next one, so that this costs the same after 10 or 10,000 of them.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, Context
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,10 +24,15 @@ UNIT = 1 << _UNIT_BITS
 EPOCH = date(2000, 1, 1).toordinal()
 # Days that stay open to late activities, of rules that count by period; an activity that comes
 # later still has the lead judged from scratch.
-OPEN_DAYS = 60
+OPEN_DAYS = 14
 
+# Never changed; equal to what is read back from JSON.
+_NO_DAYS: list[int] = []
 _EXACT = Context(prec=50)
-_NO_DAYS: Mapping[int, int] = {}
+_START_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS_A_DAY = timedelta(days=1) // _MICROSECOND
+_DAYS_BEFORE_EPOCH = EPOCH - _START_OF_TIME.toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Timing:
         half_life_days: The worth of an activity halves each time these have passed.
         within_days: Only activities of this many last days count, today among them.
         needs_days: Whether it matters on which days the activities were.
+        is_plain: Whether only their number matters.
     """
 
     count_max: int = 0
@@ -47,45 +53,44 @@ class Timing:
     half_life_days: int = 0
     within_days: int = 0
     needs_days: bool = field(init=False, default=False)
+    is_plain: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         """Find out once what is asked for each activity."""
         by_period = self.count_max and (self.period_days or self.half_life_days)
         object.__setattr__(self, "needs_days", bool(self.within_days or by_period))
+        is_plain = not self.needs_days and not self.half_life_days
+        object.__setattr__(self, "is_plain", is_plain)
 
 
 class Tally(NamedTuple):
     """How often an engagement rule held, and the newest activity for which it did.
 
+    Only numbers and texts, as JSON has them: standings are read and written for each activity.
+
     Attributes:
-        days: Activities by day since EPOCH, where the rule needs them and they are still open.
+        newest_us: When the newest was: microseconds since 1970, UTC.
+        days: Where the rule needs them and they are still open: a day since EPOCH, how many
+            activities it had, the next day, and so on; the oldest first. Of a rule that counts
+            by periods, and fades nothing, the first days of periods stand for all their days.
         closed_before: The days before this one are closed: they are in the two sums below.
         closed_count: Activities of closed days that count.
-        faded: The worth of closed days on the day EPOCH, of a rule with a half-life; without
-            periods all days are closed at once.
+        faded: Hexadecimal: the worth of closed days on the day EPOCH, of a rule with a
+            half-life; without periods all days are closed at once.
     """
 
     times: int
     activity_id: str
-    occurred_at: datetime
-    days: Mapping[int, int] = _NO_DAYS
+    newest_us: int
+    days: Sequence[int] = _NO_DAYS
     closed_before: int = 0
     closed_count: int = 0
-    faded: int = 0
+    faded: str = ""
 
-
-class Worth(NamedTuple):
-    """What a tally is worth on a day.
-
-    Attributes:
-        eligible: Activities that are not too old.
-        counting: Those of them that no cap leaves out.
-        units: What they are worth, in UNITs.
-    """
-
-    eligible: int
-    counting: int
-    units: int
+    @property
+    def occurred_at(self) -> datetime:
+        """Return when the newest activity was."""
+        return _START_OF_TIME + timedelta(microseconds=self.newest_us)
 
 
 Hit = tuple[datetime, str]
@@ -103,113 +108,161 @@ def tally_of(hits: Sequence[Hit], timing: Timing) -> Tally:
         hits: When each was, UTC, and its id; at least one, each once.
         timing: The rule's.
     """
-    occurred_at, activity_id = max(hits)
+    newest_at, activity_id = max(hits)
+    tally = Tally(len(hits), activity_id, (newest_at - _START_OF_TIME) // _MICROSECOND)
     if timing.needs_days:
-        days = Counter([max(moment.toordinal() - EPOCH, 0) for moment, _ in hits])
-        return _closed(Tally(len(hits), activity_id, occurred_at, days), timing)
+        days = Counter([_kept_as(day_of(moment), timing) for moment, _ in hits])
+        return _closed(tally, days, day_of(newest_at), timing)
     if timing.half_life_days:
-        faded = sum([_grown(day_of(moment), timing.half_life_days) for moment, _ in hits])
-        return Tally(len(hits), activity_id, occurred_at, faded=faded)
-    return Tally(len(hits), activity_id, occurred_at)
+        grown = sum([_grown(day_of(moment), timing.half_life_days) for moment, _ in hits])
+        return tally._replace(faded=f"{grown:x}")
+    return tally
 
 
 def counted(tally: Tally | None, hit: Hit, timing: Timing) -> Tally | None:
     """Count one more activity; None when it is so late that all must be counted again."""
     if tally is None:
         return tally_of([hit], timing)
-    newest = max(hit, (tally.occurred_at, tally.activity_id))
-    more = tally._replace(times=tally.times + 1, occurred_at=newest[0], activity_id=newest[1])
+    moment, activity_id = hit
+    newest = max(
+        ((moment - _START_OF_TIME) // _MICROSECOND, activity_id),
+        (tally.newest_us, tally.activity_id),
+    )
+    more = tally._replace(times=tally.times + 1, newest_us=newest[0], activity_id=newest[1])
+    day = day_of(moment)
     if timing.needs_days:
-        day = day_of(hit[0])
         if day < tally.closed_before:
             return None
-        days = {**tally.days, day: tally.days.get(day, 0) + 1}
-        return _closed(more._replace(days=days), timing)
+        days, day = dict(_pairs(tally.days)), _kept_as(day, timing)
+        days[day] = days.get(day, 0) + 1
+        newest_day = max(newest[0] // _MICROSECONDS_A_DAY - _DAYS_BEFORE_EPOCH, 0)
+        return _closed(more, days, newest_day, timing)
     if timing.half_life_days:
-        return more._replace(faded=tally.faded + _grown(day_of(hit[0]), timing.half_life_days))
+        grown = int(tally.faded, 16) + _grown(day, timing.half_life_days)
+        return more._replace(faded=f"{grown:x}")
     return more
 
 
-def worth_on(tally: Tally, timing: Timing, day: int) -> Worth:
-    """Return what a tally is worth on a day."""
-    if not timing.needs_days:
-        counting = min(tally.times, timing.count_max) if timing.count_max else tally.times
-        units = _faded(tally.faded, timing, day) if timing.half_life_days else counting * UNIT
-        return Worth(tally.times, counting, units)
-    eligible = tally.times
-    if timing.within_days:
-        oldest = day - timing.within_days
-        eligible = sum([times for since, times in tally.days.items() if since > oldest])
-    open_days = _counting(tally.days, timing, day)
-    counting = tally.closed_count + sum(open_days.values())
+def points_on(points: int, tally: Tally, timing: Timing, day: int) -> int:
+    """Return whole points for what a tally is worth on a day; half a point is rounded up."""
+    if timing.is_plain:
+        most = timing.count_max
+        return points * (min(tally.times, most) if most else tally.times)
     if not timing.half_life_days:
-        return Worth(eligible, counting, counting * UNIT)
-    grown = tally.faded
-    for since, times in open_days.items():
-        grown += times * _grown(since, timing.half_life_days)
-    return Worth(eligible, counting, _faded(grown, timing, day))
-
-
-def points_for(points: int, units: int) -> int:
-    """Return whole points for a worth in UNITs; half a point is rounded up."""
-    rounded = (2 * abs(points) * units + UNIT) >> (_UNIT_BITS + 1)
+        return points * _counting_on(tally, timing, day)
+    # Twice the worth and one half: so the rest that is cut off rounds a half up.
+    rounded = (2 * abs(points) * _units_on(tally, timing, day) + UNIT) >> (_UNIT_BITS + 1)
     return rounded if points >= 0 else -rounded
 
 
-def _faded(grown: int, timing: Timing, day: int) -> int:
-    """Return what the sum of worths on the day EPOCH has shrunk to on a day."""
-    halves, rest = divmod(day, timing.half_life_days)
-    return grown * _shrunk(timing.half_life_days)[rest] >> (_UNIT_BITS + halves)
+def count_on(tally: Tally, timing: Timing, day: int) -> tuple[int, int]:
+    """Return how many activities are not too old on a day, and how many of those count."""
+    eligible = tally.times
+    if timing.within_days:
+        eligible = _not_expired(tally.days, day - timing.within_days)
+    return eligible, _counting_on(tally, timing, day)
 
 
-def _counting(days: Mapping[int, int], timing: Timing, day: int) -> Mapping[int, int]:
-    """Return the activities of open days that count, by day: the newest of each period."""
+def _counting_on(tally: Tally, timing: Timing, day: int) -> int:
+    """Return how many activities count on a day."""
+    most = timing.count_max
+    if not timing.needs_days:
+        return min(tally.times, most) if most else tally.times
+    if not most:
+        return _not_expired(tally.days, day - timing.within_days)
+    if timing.period_days and not timing.half_life_days and not timing.within_days:
+        return tally.closed_count + sum([min(times, most) for times in tally.days[1::2]])
+    open_days = _counting(_pairs(tally.days), timing, day)
+    return tally.closed_count + sum([times for _, times in open_days])
+
+
+def _not_expired(days: Sequence[int], oldest: int) -> int:
+    """Return how many activities were after a day; most of what is kept was."""
+    count, at = sum(days[1::2]), 0
+    while at < len(days) and days[at] <= oldest:
+        count -= days[at + 1]
+        at += 2
+    return count
+
+
+def _units_on(tally: Tally, timing: Timing, day: int) -> int:
+    """Return what a tally whose worth fades is worth on a day, in UNITs."""
+    half_life = timing.half_life_days
+    grown = int(tally.faded, 16) if tally.faded else 0
+    if tally.days:
+        open_days = _counting(_pairs(tally.days), timing, day)
+        grown += sum([times * _grown(since, half_life) for since, times in open_days])
+    halves, rest = divmod(day, half_life)
+    return grown * _shrunk(half_life)[rest] >> (_UNIT_BITS + halves)
+
+
+def _kept_as(day: int, timing: Timing) -> int:
+    """Return the day under which an activity of this day is kept."""
+    if timing.period_days and not timing.half_life_days and not timing.within_days:
+        return day - day % timing.period_days
+    return day
+
+
+def _pairs(days: Sequence[int]) -> list[tuple[int, int]]:
+    """Return days with how many activities each had."""
+    return list(zip(days[::2], days[1::2], strict=True))
+
+
+def _flat(days: Iterable[tuple[int, int]]) -> list[int]:
+    """Return days as a tally holds them."""
+    return [number for pair in sorted(days) for number in pair]
+
+
+def _counting(
+    days: Sequence[tuple[int, int]], timing: Timing, day: int
+) -> list[tuple[int, int]]:
+    """Return the activities of these days that count, by day: the newest of each period.
+
+    Args:
+        days: The oldest first.
+        timing: The rule's.
+        day: The one on which it is asked.
+    """
     most, period_days = timing.count_max, timing.period_days
     oldest = day - timing.within_days if timing.within_days else -1
     if not most:
-        return {since: times for since, times in days.items() if since > oldest}
-    left: dict[int, int] = {}
-    counting: dict[int, int] = {}
-    for since in sorted(days, reverse=True):
+        return [pair for pair in days if pair[0] > oldest]
+    counting = []
+    period, room = -1, most
+    for since, times in reversed(days):
         if since <= oldest:
             break
-        period = since // period_days if period_days else 0
-        room = left.get(period, most)
+        of_period = since // period_days if period_days else 0
+        if of_period != period:
+            period, room = of_period, most
         if room:
-            counting[since] = taken = min(room, days[since])
-            left[period] = room - taken
+            taken = min(room, times)
+            room -= taken
+            counting.append((since, taken))
     return counting
 
 
-def _closed(tally: Tally, timing: Timing) -> Tally:
-    """Close the days that no further activity can make count otherwise, or is likely to."""
-    newest = day_of(tally.occurred_at)
+def _closed(tally: Tally, days: Mapping[int, int], newest: int, timing: Timing) -> Tally:
+    """Return a tally with these days, those closed that are not likely to change any more."""
     if timing.within_days:
-        kept = {day: n for day, n in tally.days.items() if day > newest - timing.within_days}
-        return tally._replace(days=kept)
+        oldest = newest - timing.within_days
+        return tally._replace(days=_flat(pair for pair in days.items() if pair[0] > oldest))
     if not timing.period_days:
-        return tally._replace(days=_counting(tally.days, timing, newest))
-    return _with_closed_periods(tally, timing, newest)
-
-
-def _with_closed_periods(tally: Tally, timing: Timing, newest: int) -> Tally:
-    """Close the periods that ended before the open days."""
+        return tally._replace(days=_flat(_counting(sorted(days.items()), timing, newest)))
     period = timing.period_days
     border = max((newest - OPEN_DAYS) // period * period, tally.closed_before)
-    if border == tally.closed_before:
-        return tally
-    old = {day: n for day, n in tally.days.items() if day < border}
+    old = sorted(pair for pair in days.items() if pair[0] < border)
     if not old:
-        return tally._replace(closed_before=border)
+        return tally._replace(days=_flat(days.items()), closed_before=border)
     counting = _counting(old, timing, newest)
-    faded = 0
+    grown = int(tally.faded, 16) if tally.faded else 0
     if timing.half_life_days:
-        faded = sum(n * _grown(day, timing.half_life_days) for day, n in counting.items())
+        grown += sum(times * _grown(day, timing.half_life_days) for day, times in counting)
     return tally._replace(
-        days={day: n for day, n in tally.days.items() if day >= border},
+        days=_flat(pair for pair in days.items() if pair[0] >= border),
         closed_before=border,
-        closed_count=tally.closed_count + sum(counting.values()),
-        faded=tally.faded + faded,
+        closed_count=tally.closed_count + sum(times for _, times in counting),
+        faded=f"{grown:x}" if grown else "",
     )
 
 

@@ -5,10 +5,10 @@ is. So every forest is tried on all leads that it was learned from: when it says
 than scikit-learn, it is refused.
 """
 
+import math
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,28 @@ class Parameters:
     seed: int = 1
 
 
+class _Grown(Protocol):
+    """What the library keeps of a tree."""
+
+    nodes: NDArray[np.void]
+    raw_left_cat_bitsets: NDArray[np.uint32]
+
+
 class DiffersFromLibrary(Exception):
     """The trees taken out do not say what the library says."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """Which columns the library is given, in its own order: texts first.
+
+    Attributes:
+        columns: Where each stands in the rows.
+        levels: Of each text, the numbers that were met; the library numbers them anew.
+    """
+
+    columns: NDArray[np.intp]
+    levels: tuple[Floats, ...]
 
 
 def learn_forest(rows: Floats, texts: int, won: Flags, parameters: Parameters) -> Forest:
@@ -57,6 +77,11 @@ def learn_forest(rows: Floats, texts: int, won: Flags, parameters: Parameters) -
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
+    layout = _layout(rows, texts)
+    if not layout.columns.size or parameters.rounds_max == 0:
+        rate = float(won.mean())
+        return Forest(math.log(rate / (1 - rate)), ())
+    given = rows[:, layout.columns]
     model = HistGradientBoostingClassifier(
         max_iter=parameters.rounds_max,
         learning_rate=parameters.learning_rate,
@@ -64,24 +89,17 @@ def learn_forest(rows: Floats, texts: int, won: Flags, parameters: Parameters) -
         min_samples_leaf=parameters.leads_per_leaf_min,
         l2_regularization=parameters.shrinking,
         max_bins=parameters.bins,
-        categorical_features=np.arange(rows.shape[1]) < texts,
+        categorical_features=np.arange(given.shape[1]) < len(layout.levels),
         early_stopping=False,
         random_state=parameters.seed,
     )
     # One thread: sums come out the same on every machine, and a few busy cores do not make it
     # many times slower, as they do when threads wait for each other.
     with threadpool_limits(1, user_api="openmp"):
-        model.fit(rows, won)
-        expected = np.asarray(model.decision_function(rows), dtype=np.float64)
-    # The library numbers anew those levels that it meets.
-    levels = [np.unique(column[~np.isnan(column)]) for column in rows[:, :texts].T]
-    forest = Forest(
-        base=float(model._baseline_prediction[0, 0]),
-        trees=tuple(
-            _tree(predictors[0].nodes, predictors[0].raw_left_cat_bitsets, levels)
-            for predictors in model._predictors
-        ),
-    )
+        model.fit(given, won)
+        expected = np.asarray(model.decision_function(given), dtype=np.float64)
+    trees = tuple(_tree(grown[0], layout) for grown in model._predictors)
+    forest = Forest(float(model._baseline_prediction[0, 0]), trees)
     _check(forest, rows, expected)
     return forest
 
@@ -130,30 +148,50 @@ def _go_left(node: Node, values: Floats) -> Flags:
     return np.where(np.isnan(values), node.missing_left, left)
 
 
+def _layout(rows: Floats, texts: int) -> _Layout:
+    """Choose the columns to learn from: those with two values, a missing one counted.
+
+    A text with one level beside missing ones is given as a number: for such a text the library
+    forgets to note where its level goes, and follows the note of another question. A column
+    that is missing everywhere makes it fail.
+    """
+    met = [np.unique(column[~np.isnan(column)]) for column in rows.T]
+    values = [
+        len(known) + bool(np.isnan(column).any())
+        for known, column in zip(met, rows.T, strict=True)
+    ]
+    as_texts = [place for place in range(texts) if len(met[place]) > 1]
+    as_numbers = [
+        place
+        for place in range(rows.shape[1])
+        if place not in as_texts and len(met[place]) and values[place] > 1
+    ]
+    columns = np.array([*as_texts, *as_numbers], dtype=np.intp)
+    return _Layout(columns, tuple(met[place] for place in as_texts))
+
+
 def _chances(odds: Floats) -> Floats:
     chances: Floats = 1 / (1 + np.exp(-odds))
     return chances
 
 
-def _tree(
-    nodes: NDArray[np.void], bitsets: NDArray[np.uint32], levels: Sequence[Floats]
-) -> Tree:
+def _tree(grown: _Grown, layout: _Layout) -> Tree:
     """Read one tree from the library's table of nodes."""
-    return tuple(_node(node, bitsets, levels) for node in nodes)
+    return tuple(_node(node, grown.raw_left_cat_bitsets, layout) for node in grown.nodes)
 
 
-def _node(node: np.void, bitsets: NDArray[np.uint32], met: Sequence[Floats]) -> Node:
+def _node(node: np.void, bitsets: NDArray[np.uint32], layout: _Layout) -> Node:
     """Read one node."""
     if node["is_leaf"]:
         return Node(LEAF, 0.0, None, False, 0, 0, float(node["value"]), int(node["count"]))
     levels = None
     if node["is_categorical"]:
-        known = met[node["feature_idx"]]
-        levels = frozenset(int(known[bit]) for bit in _bits(bitsets[node["bitset_idx"]]))
+        met = layout.levels[node["feature_idx"]]
+        levels = frozenset(int(met[bit]) for bit in _bits(bitsets[node["bitset_idx"]]))
     # A question that only parts missing values from others has no end; JSON knows no infinity.
     threshold = min(float(node["num_threshold"]), sys.float_info.max)
     return Node(
-        feature=int(node["feature_idx"]),
+        feature=int(layout.columns[node["feature_idx"]]),
         threshold=threshold if levels is None else 0.0,
         levels=levels,
         missing_left=bool(node["missing_go_to_left"]),

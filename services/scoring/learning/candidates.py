@@ -24,6 +24,9 @@ CANDIDATES_MAX: Final = 200
 # Where numbers are cut: so many leads lie below.
 CUTS: Final = (0.25, 0.5, 0.75)
 
+# Beyond this a float does not hold every whole number.
+WHOLE_MAX: Final = 2**53
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What CEL keeps for itself; such a column is read by its text.
 _RESERVED: Final = frozenset(
@@ -35,7 +38,7 @@ _RESERVED: Final = frozenset(
 )
 
 
-class Test(Enum):
+class Asks(Enum):
     """What a proposed rule asks of a column."""
 
     IS = "is"
@@ -48,29 +51,29 @@ class Candidate:
     """A rule that could be added to the agreement."""
 
     column: str
-    test: Test
+    asks: Asks
     value: str | int | float = ""
 
     @property
     def name(self) -> str:
         """Name the rule for people."""
-        if self.test is Test.MISSING:
+        if self.asks is Asks.MISSING:
             return f"{self.column} missing"
-        return f"{self.column} {self.test.value} {self.value}"
+        return f"{self.column} {self.asks.value} {self.value}"
 
     @property
     def condition(self) -> str:
         """Return the rule's condition in CEL."""
-        if self.test is Test.MISSING:
+        if self.asks is Asks.MISSING:
             return _missing(self.column)
-        sign = "==" if self.test is Test.IS else ">="
+        sign = "==" if self.asks is Asks.IS else ">="
         return f"{_field(self.column)} {sign} {_literal(self.value)}"
 
     def holds(self, values: Sequence[Field]) -> Flags:
         """Say for which leads it holds, as the condition would."""
-        if self.test is Test.MISSING:
+        if self.asks is Asks.MISSING:
             return np.array([is_missing(value) for value in values], dtype=np.bool_)
-        if self.test is Test.IS:
+        if self.asks is Asks.IS:
             return np.array([value == self.value for value in values], dtype=np.bool_)
         return numbers(values) >= float(self.value)
 
@@ -95,28 +98,29 @@ def candidates(history: History, columns: Sequence[str]) -> tuple[Candidate, ...
 
 def _of_column(column: str, values: Sequence[Field]) -> list[Candidate]:
     """Return the tests that a column allows, those of most leads first."""
-    missing = Candidate(column, Test.MISSING)
+    missing = Candidate(column, Asks.MISSING)
     if is_numeric(values):
         return [*_cuts(column, values), missing]
     counts = Counter(value for value in values if isinstance(value, str) and value)
     ordered = sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
-    texts = [Candidate(column, Test.IS, text) for text, _ in ordered[:PER_COLUMN_MAX]]
+    texts = [Candidate(column, Asks.IS, text) for text, _ in ordered[:PER_COLUMN_MAX]]
     return [*texts, missing]
 
 
 def _cuts(column: str, values: Sequence[Field]) -> list[Candidate]:
-    """Return tests that cut a column of numbers, at values that occur."""
+    """Return tests that cut a column of numbers, at values that people can read."""
     read = numbers(values)
     there = read[~np.isnan(read)]
     if not there.size:
         return []
     cuts = dict.fromkeys(np.quantile(there, CUTS, method="higher").tolist())
-    return [Candidate(column, Test.AT_LEAST, _short(cut)) for cut in cuts]
+    return [Candidate(column, Asks.AT_LEAST, _short(cut)) for cut in cuts]
 
 
 def _short(value: float) -> int | float:
-    """Write whole numbers without a point."""
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    """Return a number near this one with four digits that count, whole ones without a point."""
+    short = float(f"{value:.4g}")
+    return int(short) if short.is_integer() and abs(short) < WHOLE_MAX else short
 
 
 def _is_enough(held: Flags) -> bool:

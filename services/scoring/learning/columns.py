@@ -14,7 +14,7 @@ LEVELS_MAX: Final = 60
 LEADS_PER_LEVEL_MIN: Final = 20
 COLUMNS_MAX: Final = 200
 
-_KINDS: Final = {int, float, bool, str, type(None)}
+_KINDS: Final = (int, float, str, type(None))
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 
 
@@ -73,9 +73,11 @@ def is_numeric(values: Sequence[Field]) -> bool:
     """Say whether a column holds numbers alone, at least one."""
     kinds = set(map(type, values))
     # Most columns are told by their types alone.
-    if str in kinds and any(type(value) is str and value for value in values):
+    has_texts = any(issubclass(kind, str) for kind in kinds)
+    if has_texts and any(isinstance(value, str) and value for value in values):
         return False
-    return kinds <= _KINDS and any(not is_missing(value) for value in values)
+    plain = all(issubclass(kind, _KINDS) for kind in kinds)
+    return plain and any(not is_missing(value) for value in values)
 
 
 def is_date(values: Sequence[Field]) -> bool:

@@ -151,7 +151,7 @@ def corrected(ps: Sequence[float]) -> list[float]:
     least = 1.0
     for below, place in enumerate(ordered):
         rank = len(ps) - below
-        least = min(least, ps[place] * len(ps) / rank)
+        least = min(least, ps[place] * (len(ps) / rank))
         found[place] = least
     return found
 

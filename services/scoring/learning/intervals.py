@@ -62,14 +62,14 @@ def ratio(one: Rate, other: Rate, z: float = Z) -> Interval:
     """Return the interval of one rate divided by another.
 
     The interval of the logarithm by Katz and others (Biometrics 34, 1978). Where nobody or
-    everybody was hit on a side, half a hit is added to every count and total (Walter 1975);
-    otherwise there would be no interval.
+    everybody was hit on a side, half a hit and half a miss are added to both sides, as Haldane
+    and Anscombe did for odds; otherwise there would be no interval.
     """
     if not (one.of and other.of):
         return Interval(0.0, math.inf)
     extra = 0.0 if _is_inside(one) and _is_inside(other) else 0.5
-    hits, of = one.hits + extra, one.of + extra
-    other_hits, other_of = other.hits + extra, other.of + extra
+    hits, of = one.hits + extra, one.of + 2 * extra
+    other_hits, other_of = other.hits + extra, other.of + 2 * extra
     middle = math.log(hits / of) - math.log(other_hits / other_of)
     spread = math.sqrt(max(0.0, 1 / hits - 1 / of + 1 / other_hits - 1 / other_of))
     return Interval(math.exp(middle - z * spread), math.exp(middle + z * spread))

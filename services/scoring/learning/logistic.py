@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from services.scoring.learning.calibrate import logistic
 from services.scoring.learning.history import Flags, Floats, Strengths, Times
-from services.scoring.learning.measure import log_loss
+from services.scoring.learning.measure import losses
 
 # How freely effects may differ from 0, weakest shrinking last; their prior spread is its root.
 FREEDOMS: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FOLDS: Final = 4
 ROUNDS_MAX: Final = 500
+# So many standard errors a gain seldom reaches by chance: once in twenty times.
+SURELY: Final = 1.645
 # What a column's largest strengths are taken for, but for the few above.
 NEARLY_ALL: Final = 0.99
 
@@ -42,11 +44,14 @@ class Trial:
     """How well one freedom did on the parts of the history that came next.
 
     Attributes:
-        loss: The mean negative log likelihood of those leads; lower is better.
+        gain: The mean log likelihood of those leads, beyond that of who promises all of them
+            the mean rate so far; higher is better.
+        doubt: The standard error of the gain.
     """
 
     freedom: float
-    loss: float
+    gain: float
+    doubt: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,19 +60,18 @@ class Effects:
 
     Attributes:
         trials: Each freedom on the leads that came next; empty when all are of one time.
-        loss_of_rate: The loss there of who promises every lead the mean rate so far.
     """
 
     intercept: float
     of: Floats
     freedom: float
     trials: tuple[Trial, ...]
-    loss_of_rate: float
 
     @property
     def tell_nothing(self) -> bool:
-        """Say whether they did no better on the leads that came next than the mean rate."""
-        return bool(self.trials) and min(t.loss for t in self.trials) >= self.loss_of_rate
+        """Say whether what they gained on the leads that came next may be chance."""
+        best = max(self.trials, key=lambda trial: trial.gain, default=None)
+        return best is not None and best.gain <= SURELY * best.doubt
 
 
 def learn_effects(
@@ -76,10 +80,10 @@ def learn_effects(
     """Fit the model, its freedom chosen by forward validation within these leads."""
     units = _units(strengths)
     matrix = _matrix(strengths / units)
-    trials, loss_of_rate = _try_all(matrix, won, at, freedoms)
-    best = min(trials, key=lambda trial: trial.loss).freedom if trials else min(freedoms)
+    trials = _try_all(matrix, won, at, freedoms)
+    best = max(trials, key=lambda trial: trial.gain).freedom if trials else min(freedoms)
     intercept, weights = _fit(matrix, won, [best])[0]
-    return Effects(intercept, weights / units, best, trials, loss_of_rate)
+    return Effects(intercept, weights / units, best, trials)
 
 
 def forward_folds(
@@ -104,25 +108,43 @@ def forward_folds(
 
 def _try_all(
     matrix: Matrix, won: Flags, at: Times, freedoms: Sequence[float]
-) -> tuple[tuple[Trial, ...], float]:
-    """Try each freedom, and the mean rate, on every fold with both outcomes to learn from."""
-    loss_of_rate = 0.0
-    losses = dict.fromkeys(sorted(freedoms), 0.0)
-    tried = 0
-    for before, after in forward_folds(at):
-        if won[before].all() or not won[before].any():
-            continue
-        tried += len(after)
-        rate = np.full(len(after), won[before].mean())
-        loss_of_rate += log_loss(rate, won[after]) * len(after)
-        fits = _fit(matrix[before], won[before], sorted(freedoms))
-        for freedom, (intercept, weights) in zip(losses, fits, strict=True):
-            chances = logistic(intercept + matrix[after] @ weights)
-            losses[freedom] += log_loss(chances, won[after]) * len(after)
-    if not tried:
-        return (), math.nan
-    trials = tuple(Trial(freedom, loss / tried) for freedom, loss in losses.items())
-    return trials, loss_of_rate / tried
+) -> tuple[Trial, ...]:
+    """Try each freedom on every fold that has both outcomes to learn from."""
+    ordered = sorted(freedoms)
+    found = [
+        _gains(matrix, won, before, after, ordered)
+        for before, after in forward_folds(at)
+        if won[before].any() and not won[before].all()
+    ]
+    if not found:
+        return ()
+    gains = np.concatenate(found)
+    spread = gains.std(axis=0) / math.sqrt(len(gains))
+    return tuple(
+        Trial(freedom, gain, doubt)
+        for freedom, gain, doubt in zip(
+            ordered, gains.mean(axis=0).tolist(), spread.tolist(), strict=True
+        )
+    )
+
+
+def _gains(
+    matrix: Matrix,
+    won: Flags,
+    before: NDArray[np.intp],
+    after: NDArray[np.intp],
+    freedoms: Sequence[float],
+) -> Floats:
+    """Return each later lead's gain over the mean rate, a column for each freedom."""
+    plain = losses(np.full(len(after), won[before].mean()), won[after])
+    later = matrix[after]
+    fits = _fit(matrix[before], won[before], freedoms)
+    return np.column_stack(
+        [
+            plain - losses(logistic(start + later @ weights), won[after])
+            for start, weights in fits
+        ]
+    )
 
 
 def _units(strengths: Strengths) -> Floats:
@@ -147,10 +169,13 @@ def _matrix(strengths: NDArray[np.floating]) -> Matrix:
 def _fit(matrix: Matrix, won: Flags, freedoms: Sequence[float]) -> list[tuple[float, Floats]]:
     """Fit one model a freedom, each begun where the one before ended."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(max_iter=ROUNDS_MAX, tol=1e-5, warm_start=True)
     found = []
-    for freedom in freedoms:
-        model.set_params(C=freedom).fit(matrix, won)
-        found.append((float(model.intercept_[0]), model.coef_[0].astype(np.float64)))
+    # One thread, for the reasons that `boosting.py` gives; here it is up to ten times faster.
+    with threadpool_limits(1):
+        for freedom in freedoms:
+            model.set_params(C=freedom).fit(matrix, won)
+            found.append((float(model.intercept_[0]), model.coef_[0].astype(np.float64)))
     return found

@@ -157,9 +157,15 @@ def calibration_error(curve: tuple[Bin, ...]) -> float:
 
 
 def log_loss(chances: Floats, won: Flags) -> float:
-    """Return the mean negative log likelihood, bounded where a chance is 0 or 1."""
+    """Return the mean negative log likelihood; not a number for no leads."""
+    return float(losses(chances, won).mean()) if len(won) else math.nan
+
+
+def losses(chances: Floats, won: Flags) -> Floats:
+    """Return each lead's negative log likelihood, bounded where a chance is 0 or 1."""
     bounded = np.clip(chances, 1e-12, 1 - 1e-12)
-    return float(-np.mean(np.where(won, np.log(bounded), np.log1p(-bounded))))
+    lost: Floats = -np.where(won, np.log(bounded), np.log1p(-bounded))
+    return lost
 
 
 def _placements(scores: Floats, won: Flags) -> tuple[Floats, Floats]:

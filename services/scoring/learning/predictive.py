@@ -6,7 +6,6 @@ needs a correction; then the trees are grown again from all of them.
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
@@ -24,7 +23,6 @@ from services.scoring.learning.calibrate import chances_of, correction_if_needed
 from services.scoring.learning.chances import AS_IT_IS, Chances
 from services.scoring.learning.columns import Column, read_columns
 from services.scoring.learning.enough import TO_PREDICT, TooLittle, too_little
-from services.scoring.learning.forest import Forest
 from services.scoring.learning.history import Flags, Floats, History, moment_of_share
 from services.scoring.learning.predictor import FORMAT, Predictor
 from services.scoring.learning.reading import numbers_of
@@ -63,7 +61,7 @@ def learn_predictor(
         version=_version(rows, columns, history, parameters),
         columns=columns,
         rules=history.names,
-        forest=_grow(rows, texts, history.won, parameters, rounds),
+        forest=learn_forest(rows, texts, history.won, replace(parameters, rounds_max=rounds)),
         chances=chances,
         library=_library(),
         learned_from=len(history),
@@ -139,14 +137,6 @@ def _tune(
     forest = learn_forest(rows[older], texts, history.won[older], parameters)
     rounds, odds = rounds_that_do_best(forest, rows[newer], history.won[newer])
     return rounds, correction_if_needed(odds, history.won[newer])
-
-
-def _grow(rows: Floats, texts: int, won: Flags, parameters: Parameters, rounds: int) -> Forest:
-    """Grow trees from all leads, as many as did best."""
-    if rounds == 0:
-        rate = float(won.mean())
-        return Forest(math.log(rate / (1 - rate)), ())
-    return learn_forest(rows, texts, won, replace(parameters, rounds_max=rounds))
 
 
 def _one_outcome(won: Flags) -> bool:

@@ -23,7 +23,7 @@ def numbers(values: Sequence[Field]) -> Floats:
     except (ValueError, TypeError, OverflowError):
         # Among the numbers are texts, or whole numbers beyond measure.
         return _one_by_one(values)
-    if any(type(value) is str for value in values):
+    if any(isinstance(value, str) for value in values):
         # The array has read texts such as "12", which are texts all the same.
         return _one_by_one(values)
     found[~np.isfinite(found)] = np.nan

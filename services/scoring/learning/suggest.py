@@ -138,6 +138,8 @@ def suggest(
         return missing
     columns, aside = usable_columns(history) if with_proposals else ((), ())
     wide = _design(history, columns)
+    if not wide.strengths.shape[1]:
+        return NothingFound(len(history), 0)
     first = learn_effects(wide.strengths, history.won, history.at)
     if first.tell_nothing:
         return NothingFound(len(history), wide.strengths.shape[1])
@@ -198,7 +200,7 @@ def _in_points(history: History, design: _Design, effects: Floats) -> Suggestion
         chances=Chances(0.0, 0.0),
         learned_from=len(history),
         outcomes_per_rule=0.0,
-        learned=Effects(0.0, effects, 0.0, (), 0.0),
+        learned=Effects(0.0, effects, 0.0, ()),
         set_aside=(),
     )
 

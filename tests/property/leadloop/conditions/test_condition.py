@@ -55,8 +55,11 @@ def test_a_condition_gives_the_verdict_of_the_engine(text, lead, activity, sums)
     expected = by_the_engine(text, lead, activity, sums)
 
     assert condition.judge(lead, activity, sums) is expected
-    # The second time, what the engine said is remembered.
+    # The second time, what the engine said is remembered: of these values, not of others.
     assert condition.judge(lead, activity, sums) is expected
+    for other in (activity, {**lead, **activity}, {}):
+        expected = by_the_engine(text, other, activity, sums)
+        assert condition.judge(other, activity, sums) is expected
 
 
 @settings(max_examples=200, deadline=None)

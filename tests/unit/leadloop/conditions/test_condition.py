@@ -92,8 +92,15 @@ def test_an_integer_and_a_decimal_of_one_value_are_remembered_apart():
     assert condition.judge({"size": 1.0}) is Verdict.WRONG_TYPE
 
 
+def test_zero_and_minus_zero_are_remembered_apart():
+    condition = Condition("1.0 / lead.size > 0.0")
+
+    assert condition.judge({"size": 0.0}) is Verdict.HOLDS
+    assert condition.judge({"size": -0.0}) is Verdict.FAILS
+
+
 def test_a_text_too_long_to_remember_is_judged_all_the_same():
-    condition = Condition('lead.note.endsWith("x")')
+    condition = Condition('lead.note.matches("x$")')
     long = "a" * REMEMBERED_LENGTH_MAX
 
     assert condition.judge({"note": long + "x"}) is Verdict.HOLDS

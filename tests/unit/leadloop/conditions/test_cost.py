@@ -115,6 +115,8 @@ def test_an_absurd_cost_stays_a_number_that_can_be_shown():
         ("x", "[]ä]{99}"),
         ("x", "a{5,99}"),
         ("x", "a{99,}"),
+        (r"\w{20}", r"\w+{90}"),
+        (r"\w{20}", r"(\w?*){90}"),
     ],
 )
 def test_a_pattern_costs_more_the_more_there_is_to_compile(cheap, dear):
