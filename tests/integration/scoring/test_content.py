@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 ASSETS = (
     """{name: guide, url: 'https://x.example/guide', when: stage == "captured"}""",
     """{name: prices, url: 'https://x.example/prices', when: question.contains("cost")}""",
-    """{name: cases, url: 'https://x.example/de', when: lead.country == "DE" && stage=="won"}""",
+    """{name: cases, url: 'https://x.example/c', when: stage == "won" && has(lead.company)}""",
     """{name: large, url: 'https://x.example/large', when: lead.employees > 500}""",
     """{name: odd, url: 'https://x.example/odd', when: stage > 5}""",
 )
