@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import typer
 from rich.console import Console
 
-from services import agreement_cli, shadow_cli
+from services import agreement_cli, backtest_cli, shadow_cli
 from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
 
 app = typer.Typer(
@@ -25,7 +25,8 @@ parked = typer.Typer(
     help="Events that could not be handled: see why, have them handled again.",
     no_args_is_help=True,
 )
-agreement_cli.app.add_typer(shadow_cli.app, name="shadow")
+agreement_cli.app.add_typer(shadow_cli.shadow, name="shadow")
+agreement_cli.app.command()(backtest_cli.backtest)
 app.add_typer(agreement_cli.app, name="agreement")
 app.add_typer(parked, name="parked")
 
