@@ -103,11 +103,12 @@ bench-score-truth: setup ## The score beside an independent slow reference
 bench-scoring: setup ## How fast leads are scored, beside cel-python and plain Python
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
 bench-agreements: setup ## Broken agreements, one fault each, and a sound one
+bench-backtest: setup ## A backtest of a million leads from CSV files: time and memory
 bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
 .PHONY: bench-kill bench-relay bench-loop bench-clocks bench-replay
-.PHONY: bench-score-truth bench-scoring bench-learning bench-agreements
+.PHONY: bench-score-truth bench-scoring bench-backtest bench-learning bench-agreements
 bench-kill bench-relay bench-loop bench-clocks bench-replay \
-bench-score-truth bench-scoring bench-learning bench-agreements:
+bench-score-truth bench-scoring bench-backtest bench-learning bench-agreements:
 	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 
 ##@ What the others stand on

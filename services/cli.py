@@ -1,17 +1,18 @@
 """The `leadloop` command."""
 
+import re
 import sys
 from collections.abc import Coroutine
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import typer
 from rich.console import Console
 
-from services import agreement_cli
-from services.client import DEFAULT_URL, Client, Refused, client_of
+from services import agreement_cli, backtest_cli, shadow_cli
+from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
 
 app = typer.Typer(
     name="leadloop",
@@ -24,6 +25,8 @@ parked = typer.Typer(
     help="Events that could not be handled: see why, have them handled again.",
     no_args_is_help=True,
 )
+agreement_cli.app.add_typer(shadow_cli.shadow, name="shadow")
+agreement_cli.app.command()(backtest_cli.backtest)
 app.add_typer(agreement_cli.app, name="agreement")
 app.add_typer(parked, name="parked")
 
@@ -43,6 +46,7 @@ Url = Annotated[
     ),
 ]
 DEFAULT_FOLDER = Path(".leadloop")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @app.command()
@@ -108,10 +112,27 @@ def demo(
 
 @app.command()
 def explain(
-    lead_id: Annotated[str, typer.Argument(help="A lead's id.")], url: Url = DEFAULT_URL
+    lead: Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id or e-mail address.")],
+    at: Annotated[
+        str,
+        typer.Option(help="As of then, such as 2026-04-01T12:00Z; of a day its end, UTC."),
+    ] = "",
+    version: Annotated[
+        int,
+        typer.Option(help="Under this version of the agreement.", min=0, show_default=False),
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As programs read it.")] = False,
+    url: Url = DEFAULT_URL,
 ) -> None:
-    """Say why a lead scores what it scores, part by part."""
-    _print(url, f"/v1/scores/{lead_id}/explanation")
+    """Say why a lead scores what it scores, part by part, and what would change it."""
+    client = client_of(url)
+    moment = f"{at}T23:59:59Z" if _DAY.fullmatch(at) else at
+    asked = urlencode({key: one for key, one in (("at", moment), ("version", version)) if one})
+    path = f"/v1/scores/{quote(lead_id_of(client, lead), safe='')}"
+    if as_json:
+        out.print_json(data=client.get(f"{path}?{asked}"))
+    else:
+        _print(url, f"{path}/explanation?{asked}")
 
 
 @app.command()
