@@ -9,7 +9,11 @@ from leadloop.agreement.checks import Known, Level, examine
 from leadloop.agreement.checks.known import ACTIVITY_FIELDS, LEAD_FIELDS
 from leadloop.agreement.sources import known_by_sources
 from leadloop.possible.forms import is_number
+from leadloop.possible.texts import listed
 from leadloop.v1 import lead_pb2
+from services.intake.countries import country_code
+from services.intake.message import Lead
+from services.intake.normalise import normal_email, normal_lead
 from services.scoring.contract import activity_of, attributes_of, facts_of
 
 SOUND = (Path(__file__).parents[3] / "agreements" / "sound.yaml").read_text()
@@ -213,3 +217,29 @@ def test_the_fields_that_every_lead_has_are_those_that_scoring_hands_over():
 )
 def test_what_is_a_number_here_is_one_for_scoring(text):
     assert is_number(text) == (not isinstance(attributes_of({"x": text})["x"], str))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("Ada@Example.COM", "+49 110", "germany"),
+        ("ÄDA@exämple.de", "030 1234567", "DE"),
+        ("x@y.example", "+1 (650) 253-0000 ext. 5", "United States"),
+        ("", "", ""),
+    ],
+)
+def test_the_forms_are_those_that_intake_gives(said):
+    email, phone, country = said
+    lead = normal_lead(
+        Lead(email=email, phone=phone, country=country), normal_email(email) or ""
+    )
+
+    for name in ("email", "phone", "country"):
+        texts = LEAD_FIELDS[name].texts
+        assert not texts.both(listed(getattr(lead, name))).is_empty, name
+
+
+def test_every_country_that_intake_knows_has_the_form_of_a_code():
+    codes = {country_code(name) for name in ("DE", "Austria", "switzerland", "XK", "Kosovo")}
+
+    assert all(not LEAD_FIELDS["country"].texts.both(listed(c)).is_empty for c in codes)
