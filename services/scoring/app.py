@@ -7,13 +7,15 @@ from leadloop.service import Service
 from leadloop.settings import room_folder
 from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
+from services.scoring import backtest_api
 from services.scoring.api import router
+from services.scoring.backtest_loop import BacktestLoop
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
 
 NAME = "scoring"
-PATHS = ("/v1/scores",)
+PATHS = ("/v1/scores", "/v1/backtests")
 
 
 def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
@@ -26,6 +28,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         doors=Doors(settings.tokens(), settings.body_bytes_max),
     )
     api.include_router(router)
+    api.include_router(backtest_api.router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
     return Service(
         name=NAME,
@@ -35,5 +38,5 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         paths=PATHS,
         handlers=HANDLERS,
         patient=PATIENT,
-        loops=(timers, RescoreLoop(database)),
+        loops=(timers, RescoreLoop(database), BacktestLoop(database)),
     )
