@@ -5,7 +5,7 @@ from alembic import op
 from leadloop import schema
 
 revision = "scoring_0004"
-down_revision = "scoring_0002"
+down_revision = "scoring_0003"
 
 # A text that is being tried is not tried a second time at once.
 BACKTESTS = """
