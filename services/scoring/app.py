@@ -8,6 +8,8 @@ from leadloop.settings import room_folder
 from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.scoring.api import router
+from services.scoring.backtest_api import router as backtest_router
+from services.scoring.backtest_loop import BacktestLoop
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
@@ -15,7 +17,7 @@ from services.scoring.shadow import ShadowLoop
 from services.scoring.shadow_api import router as shadow_router
 
 NAME = "scoring"
-PATHS = ("/v1/scores", "/v1/shadows")
+PATHS = ("/v1/scores", "/v1/shadows", "/v1/backtests")
 
 
 def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
@@ -29,6 +31,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
     )
     api.include_router(router)
     api.include_router(shadow_router)
+    api.include_router(backtest_router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
     return Service(
         name=NAME,
@@ -38,5 +41,5 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         paths=PATHS,
         handlers=HANDLERS,
         patient=PATIENT,
-        loops=(timers, RescoreLoop(database), ShadowLoop(database)),
+        loops=(timers, RescoreLoop(database), ShadowLoop(database), BacktestLoop(database)),
     )
