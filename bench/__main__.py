@@ -12,6 +12,7 @@ from bench import report
 
 # Each takes up to a few minutes at these sizes. The figures of record come from full sizes.
 SMALL: Final = {
+    "bench.agreements": (),
     "bench.backtest": ("--leads", "5000"),
     "bench.replay": ("--size", "small"),
     "bench.score_truth": ("--cases", "2000"),
