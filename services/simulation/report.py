@@ -167,9 +167,10 @@ def _clock_table(result: Result) -> Table:
         )
     columns = (
         *("service level", "time", "clocks", "kept", "warned", "late", "breached"),
-        *("share", "half in", "95 % in"),
+        *("share", "half took", "95 % took"),
     )
-    return Table("Clocks, in business time: late is breached and then done; half and 95 % were done in", columns, rows)
+    title = "Clocks, in business time: late is breached and then done"
+    return Table(title, columns, rows)
 
 
 def _flow_table(told: Told) -> Table:
@@ -293,5 +294,6 @@ def _pace_words(pace: Pace) -> str:
     return (
         f"Each sees half of new leads within {half} of working time and nine of ten within "
         f"{nine}, if nothing else is to do{forgotten}; a lead takes "
-        f"{pace.minutes_per_lead} min, each further attempt {pace.minutes_per_attempt} min{most}."
+        f"{pace.minutes_per_lead} min, each further attempt {pace.minutes_per_attempt} min"
+        f"{most}."
     )
