@@ -175,6 +175,12 @@ class Agreement:
         )
 
     @cached_property
+    def tiers_read_activities(self) -> bool:
+        """Say whether a tier depends on the newest activity."""
+        reads = [tier.condition.reads for tier in self.tiers]
+        return any(one is None or one.activity is None or one.activity for one in reads)
+
+    @cached_property
     def fit_functions(self) -> tuple[tuple[str, Function], ...]:
         """Return how the fit rules are judged, by name."""
         return tuple((rule.name, rule.condition.function) for rule in self.fit_rules)

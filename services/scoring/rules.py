@@ -274,10 +274,17 @@ def points_on(
         place, rule = by_name[name]
         at = day if penalties_day is None or rule.points >= 0 else penalties_day
         given[place] = tallies.points_on(rule.points, tally, rule.timing, at)
-    uncapped = given if not agreement.caps else list(given)
+    return Points(capped(given, agreement), given, day)
+
+
+def capped(uncapped: list[int], agreement: Agreement) -> list[int]:
+    """Return points by the rules' places once every cap has taken its share."""
+    if not agreement.caps:
+        return uncapped
+    given = list(uncapped)
     for cap in agreement.caps:
         _cut(given, cap.places, cap.points)
-    return Points(given, uncapped, day)
+    return given
 
 
 def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) -> Sums:
@@ -342,7 +349,7 @@ def decide(
 
 def _cut(given: list[int], places: tuple[int, ...], most: int) -> None:
     """Take away what some rules give above a cap, from the last of them first."""
-    over = sum(given[n] for n in places) - most
+    over = sum([given[n] for n in places]) - most
     for n in reversed(places):
         if over <= 0:
             break

@@ -1,0 +1,222 @@
+"""A backtest on CSV files, from the files to what was found, on all cores."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from heapq import merge
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Final, NamedTuple
+
+from services.scoring.backtest.changes import Change, Changes, change_of
+from services.scoring.backtest.counts import Counts
+from services.scoring.backtest.course import course_of
+from services.scoring.backtest.reads import asked_by
+from services.scoring.backtest.remarks import Deeds, Remarks, remarks_on
+from services.scoring.backtest.workers import Workers
+from services.scoring.contract import agreement_of
+from services.scoring.definition import Agreement
+from services.scoring.history.aside import Aside
+from services.scoring.history.export import Export, Past, Progress, Told
+from services.scoring.history.joined import Joined, Plan
+from services.scoring.history.past import PastLead
+
+
+class Proposal(NamedTuple):
+    """What is tried: agreements as the contract serialises them, so that all cores read them.
+
+    Attributes:
+        current: What it is compared with; None for nothing.
+    """
+
+    body: bytes
+    current: bytes | None = None
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Return the proposed agreement, then the current one, compiled."""
+        bodies = [self.body] if self.current is None else [self.body, self.current]
+        return tuple(map(agreement_of, bodies))
+
+
+class Step(NamedTuple):
+    """How far a backtest has come."""
+
+    what: str
+    done: int
+    total: int
+
+
+Watch = Callable[[Step], None]
+
+
+@dataclass
+class Found:
+    """What leads would have become.
+
+    Attributes:
+        against: The same under the current agreement; None without one.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    against: Counts | None = None
+    changes: Changes | None = None
+    aside: Aside = field(default_factory=Aside)
+    deeds: Deeds = field(default_factory=Deeds)
+
+    def merge(self, other: "Found") -> None:
+        """Add what other leads would have become."""
+        self.counts.merge(other.counts)
+        if self.against is not None and other.against is not None:
+            self.against.merge(other.against)
+        if self.changes is not None and other.changes is not None:
+            self.changes.merge(other.changes)
+        self.aside.merge(other.aside)
+        self.deeds = Deeds(*map(sum, zip(self.deeds, other.deeds, strict=True)))
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A backtest that is done.
+
+    Attributes:
+        source: What the history is called.
+        people: In sales; 0 when nobody asked for volume per person.
+    """
+
+    proposal: Proposal
+    found: Found
+    source: str
+    remarks: Remarks
+    people: int = 0
+
+
+class Options(NamedTuple):
+    """How to go about a backtest.
+
+    Attributes:
+        people: In sales; 0 when nobody asks for volume per person.
+        jobs: Processes; 0 for as many as there are cores.
+        changes: A CSV file to write all changes to.
+        folder: Where there is room for a copy of the files; None for the system's own place.
+    """
+
+    people: int = 0
+    jobs: int = 0
+    changes: Path | None = None
+    folder: Path | None = None
+
+
+DEFAULTS: Final = Options()
+
+
+class ShardTask(NamedTuple):
+    """One shard of a history to replay.
+
+    Attributes:
+        changes: Where to write all changes; None for nowhere.
+    """
+
+    plan: Plan
+    shard: int
+    proposal: Proposal
+    changes: Path | None
+
+
+def backtest_export(
+    told: Told,
+    proposal: Proposal,
+    options: Options = DEFAULTS,
+    watch: Watch = lambda _: None,
+) -> Backtest:
+    """Replay CSV files.
+
+    Args:
+        told: The files.
+        proposal: What to try.
+        options: How to go about it.
+        watch: Is told how far it has come.
+
+    Raises:
+        Rejected: The files can't be read or understood.
+    """
+    asked = asked_by(proposal.agreements)
+    with TemporaryDirectory(prefix="leadloop-", dir=options.folder) as name:
+        export = Export(told, Path(name), asked.wanted)
+        with Workers(options.jobs, export.size) as workers:
+            past = export.sort(workers.each, _watching(watch))
+            found = begun(proposal)
+            tasks = _tasks(past, proposal, Path(name) if options.changes else None)
+            for one in workers.each(replay_shard, tasks):
+                found.merge(one)
+                done = found.counts.leads.all + found.aside.total
+                watch(Step("leads", min(done, past.rows), past.rows))
+        found.aside.merge(past.aside)
+        if options.changes is not None:
+            _gather(options.changes, [task.changes for task in tasks if task.changes])
+    remarks = remarks_on(past, asked, proposal.agreements, found.counts, found.deeds)
+    return Backtest(proposal, found, told.leads.name, remarks, options.people)
+
+
+def begun(proposal: Proposal) -> Found:
+    """Return what is found before the first lead."""
+    if proposal.current is None:
+        return Found()
+    return Found(against=Counts(), changes=Changes())
+
+
+def replay_shard(task: ShardTask) -> Found:
+    """Replay the leads of one shard."""
+    shard = Joined(task.plan, task.shard)
+    found = begun(task.proposal)
+    with ExitStack() as stack:
+        rows = None
+        if task.changes is not None:
+            rows = stack.enter_context(task.changes.open("w", newline="", encoding="utf-8"))
+        for change in replayed(shard.leads(), task.proposal, found):
+            if rows is not None:
+                csv.writer(rows).writerow(change)
+    found.aside, found.deeds = shard.aside, Deeds(shard.activities, shard.early, shard.late)
+    return found
+
+
+def replayed(leads: Iterator[PastLead], proposal: Proposal, found: Found) -> Iterator[Change]:
+    """Replay leads, add them to what was found, and yield what changes for each."""
+    proposed, *others = proposal.agreements
+    for lead in leads:
+        course = course_of(lead, proposed)
+        found.counts.add(lead, course)
+        if found.against is not None and found.changes is not None:
+            current = others[0]
+            before = course_of(lead, current)
+            found.against.add(lead, before)
+            change = change_of(lead, (current, before), (proposed, course))
+            found.changes.add(change, lead)
+            if change is not None:
+                yield change
+
+
+def _watching(watch: Watch) -> Callable[[Progress], None]:
+    return lambda progress: watch(Step("bytes", progress.done, progress.total))
+
+
+def _tasks(past: Past, proposal: Proposal, folder: Path | None) -> list[ShardTask]:
+    return [
+        ShardTask(past.plan, n, proposal, folder / f"changes-{n}" if folder else None)
+        for n in range(past.plan.shards)
+    ]
+
+
+def _gather(path: Path, parts: list[Path]) -> None:
+    """Write the changes of all shards as one file, in the order of the leads' lines."""
+    with ExitStack() as stack:
+        files: list[IO[str]] = [
+            stack.enter_context(part.open(newline="", encoding="utf-8")) for part in parts
+        ]
+        target = stack.enter_context(path.open("w", newline="", encoding="utf-8"))
+        writer = csv.writer(target)
+        writer.writerow(Change._fields[1:])
+        line = Change._fields.index("line")
+        for row in merge(*map(csv.reader, files), key=lambda row: int(row[line])):
+            writer.writerow(row[1:])
