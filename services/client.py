@@ -40,6 +40,11 @@ class Client:
         answer = self._call("POST", path, json.dumps(body).encode(), "application/json")
         return json.loads(answer) if answer else None
 
+    def delete(self, path: str) -> object:
+        """Return what a DELETE answers."""
+        answer = self._call("DELETE", path, None, "application/json")
+        return json.loads(answer) if answer else None
+
     def _call(self, method: str, path: str, body: bytes | None, accept: str) -> bytes:
         """Send one request.
 

@@ -1,4 +1,4 @@
-"""Puts scoring together: the API, the handlers, cool-downs and the rescoring of all leads."""
+"""Puts scoring together: the API, the handlers, cool-downs, rescoring and shadows."""
 
 from leadloop.clock import Clock
 from leadloop.database import Database
@@ -11,9 +11,11 @@ from services.scoring.api import router
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
+from services.scoring.shadow import ShadowLoop
+from services.scoring.shadow_api import router as shadow_router
 
 NAME = "scoring"
-PATHS = ("/v1/scores",)
+PATHS = ("/v1/scores", "/v1/shadows")
 
 
 def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
@@ -26,6 +28,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         doors=Doors(settings.tokens(), settings.body_bytes_max),
     )
     api.include_router(router)
+    api.include_router(shadow_router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
     return Service(
         name=NAME,
@@ -35,5 +38,5 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         paths=PATHS,
         handlers=HANDLERS,
         patient=PATIENT,
-        loops=(timers, RescoreLoop(database)),
+        loops=(timers, RescoreLoop(database), ShadowLoop(database)),
     )

@@ -12,7 +12,7 @@ from leadloop.events import Envelope, encode, moment
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
 from leadloop.v1 import lead_pb2
-from services.scoring import fading, ledger_store, metrics, rules, store
+from services.scoring import fading, ledger_store, metrics, rules, shadow_store, store
 from services.scoring.contract import agreement_of, facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
 from services.scoring.definition import Activity, Agreement
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 COOL_DOWN = "cool_down"
 FADES = "fades"
+SHADOW = "shadow"
 Cause = Envelope[Message] | None
 
 
@@ -38,10 +39,16 @@ class Batch:
     """
 
     def __init__(
-        self, work: Work, agreement: Agreement | None, states: Iterable[LeadState]
+        self,
+        work: Work,
+        agreement: Agreement | None,
+        states: Iterable[LeadState],
+        *,
+        is_shadowed: bool = False,
     ) -> None:
         """Take over locked states; `open_batch` reads them."""
         self.agreement = agreement
+        self._is_shadowed = is_shadowed
         self._work = work
         self._states: dict[str, LeadState] = {}
         self._survivors: dict[str, str] = {}
@@ -210,6 +217,9 @@ class Batch:
             await store.point_to_survivors(connection, survivor_of)
         if self._opened:
             await store.open_cycles(connection, list(self._opened.values()))
+        if self._is_shadowed and self._changed:
+            await shadow_store.note(connection, list(self._changed))
+            self._work.wakes.add(SHADOW)
         await arm(self._work, self._timers)
         await promise(self._work, self._promises)
         self._tell_faults()
@@ -377,5 +387,6 @@ async def open_batch(work: Work, lead_ids: Collection[str]) -> Batch:
             break
         states.update(survivors)
     # Read after the locks: whoever held them may have judged by a version signed meanwhile.
-    body = await store.agreement_in_force(work.connection)
-    return Batch(work, agreement_of(body) if body else None, states.values())
+    body, is_shadowed = await store.in_force(work.connection)
+    agreement = agreement_of(body) if body else None
+    return Batch(work, agreement, states.values(), is_shadowed=is_shadowed)

@@ -59,7 +59,8 @@ def attributes_of(attributes: Mapping[str, str]) -> dict[str, Value]:
     return {name: _value(text) for name, text in attributes.items() if text}
 
 
-@lru_cache(maxsize=8)
+# The one in force, the shadows, and those of the past that people ask about.
+@lru_cache(maxsize=16)
 def agreement_of(body: bytes) -> Agreement:
     """Compile a stored agreement; the same bytes are compiled once.
 

@@ -28,7 +28,7 @@ from leadloop.v1.lead_pb2 import (
     LeadsUnmerged,
 )
 from leadloop.v1.outcome_pb2 import DealLost, DealWon, LeadReturned
-from services.scoring import ledger_store, store
+from services.scoring import ledger_store, shadow_store, store
 from services.scoring.batch import COOL_DOWN, FADES, Batch, open_batch
 from services.scoring.contract import agreement_of
 from services.scoring.cycles import Cycle
@@ -134,6 +134,7 @@ async def on_leads_erased(work: Work, erased: Sequence[Envelope[LeadErased]]) ->
     """Forget people: everything that is kept of them goes."""
     batch = await open_batch(work, [envelope.event.lead_id for envelope in erased])
     lead_ids = sorted({batch.resolve(envelope.event.lead_id) for envelope in erased})
+    await shadow_store.lock(work.connection)
     await store.erase_leads(work.connection, lead_ids)
     kinds = (COOL_DOWN, FADES)
     await cancel(work, [(lead_id, kind) for lead_id in lead_ids for kind in kinds])

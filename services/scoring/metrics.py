@@ -1,6 +1,6 @@
 """The metrics that only scoring has."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 DECISIONS = Counter(
     "leadloop_scoring_decisions_total",
@@ -18,3 +18,9 @@ FAULTS = Counter(
     ["cause"],
 )
 RESCORED = Counter("leadloop_scoring_rescored_total", "Leads scored again under a new version.")
+SHADOW_VERDICTS = Counter(
+    "leadloop_scoring_shadow_verdicts_total",
+    "Leads judged under a proposal too, by what differs: same (nothing), points, tier.",
+    ["outcome"],
+)
+SHADOWS = Gauge("leadloop_scoring_shadows_running", "Proposed agreements that run as shadows.")

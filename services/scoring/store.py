@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
@@ -29,6 +29,10 @@ CYCLE_COLUMNS = """
 _NEWEST_AGREEMENT = text(
     "SELECT body FROM agreements ORDER BY version DESC, signed_at DESC LIMIT 1"
 )
+_IN_FORCE = text("""
+SELECT (SELECT body FROM agreements ORDER BY version DESC, signed_at DESC LIMIT 1),
+    EXISTS (SELECT FROM shadows WHERE ended_at IS NULL)
+""")
 _SAVE_AGREEMENT = text("""
 INSERT INTO agreements (name, version, text_sha256, body, signed_at)
 VALUES (:name, :version, :text_sha256, :body, :signed_at)
@@ -124,7 +128,7 @@ lead_id = ANY(CAST(:ids AS uuid[]))
 """
 _ERASE = tuple(
     text(f"DELETE FROM {table} WHERE {_WHOLE}")  # noqa: S608 (constants of this module)
-    for table in ("activities", "facts", "cycles", "leads")
+    for table in ("activities", "facts", "cycles", "shadow_verdicts", "shadow_queue", "leads")
 )
 
 _STALE = text("""
@@ -134,10 +138,27 @@ ORDER BY scored_version, lead_id LIMIT :limit
 """)
 
 
+class InForce(NamedTuple):
+    """What leads are judged by.
+
+    Attributes:
+        body: The newest signed agreement, serialised; None before the first.
+        is_shadowed: Whether a proposed agreement scores the same traffic without effect.
+    """
+
+    body: bytes | None
+    is_shadowed: bool
+
+
 async def agreement_in_force(connection: Connection) -> bytes | None:
     """Return the newest signed agreement, serialised; None before the first."""
     body: bytes | None = await connection.scalar(_NEWEST_AGREEMENT)
     return body
+
+
+async def in_force(connection: Connection) -> InForce:
+    """Return what leads are judged by."""
+    return InForce(*(await connection.execute(_IN_FORCE)).one())
 
 
 async def save_agreement(

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -106,6 +108,65 @@ CYCLES = Table(
     Column("reason", Text, nullable=False),
     Index("cycles_lead", "lead_id", "opened_at"),
     Index("cycles_one_open", "lead_id", unique=True, postgresql_where=text("stage = 'open'")),
+)
+
+SHADOWS = Table(
+    "shadows",
+    METADATA,
+    Column("shadow_id", UUID(as_uuid=False), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    CheckConstraint("slot BETWEEN 1 AND 3", name="shadows_slot_exists"),
+    Index("shadows_one_a_slot", "slot", unique=True, postgresql_where=text("ended_at IS NULL")),
+    Index(
+        "shadows_one_a_text",
+        "text_sha256",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+SHADOW_VERDICTS = Table(
+    "shadow_verdicts",
+    METADATA,
+    Column("shadow_id", UUID(as_uuid=False), primary_key=True),
+    Column("lead_id", UUID(as_uuid=False), primary_key=True),
+    Column("tier", Text, nullable=False),
+    Column("fit", Integer, nullable=False),
+    Column("engagement", Integer, nullable=False),
+    Column("live_tier", Text, nullable=False),
+    Column("live_fit", Integer, nullable=False),
+    Column("live_engagement", Integer, nullable=False),
+    Column("live_version", Integer, nullable=False),
+    Column("reasons", LargeBinary, nullable=False),
+    Column("judged_at", DateTime(timezone=True), nullable=False),
+    Column("fades_on", Integer),
+    Column("first_differed_at", DateTime(timezone=True)),
+    Column("first_qualified_at", DateTime(timezone=True)),
+    Column("live_qualified_at", DateTime(timezone=True)),
+    Index(
+        "shadow_verdicts_differed",
+        "shadow_id",
+        "lead_id",
+        postgresql_where=text("first_differed_at IS NOT NULL"),
+    ),
+    Index(
+        "shadow_verdicts_fades",
+        "shadow_id",
+        "fades_on",
+        postgresql_where=text("fades_on IS NOT NULL"),
+    ),
+    Index("shadow_verdicts_lead", "lead_id"),
+)
+SHADOW_QUEUE = Table(
+    "shadow_queue",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("lead_id", UUID(as_uuid=False), nullable=False),
 )
 
 

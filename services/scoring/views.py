@@ -17,6 +17,7 @@ WHERE (lead_id = CAST(:lead_id AS uuid) OR merged_into = CAST(:lead_id AS uuid))
     AND activity_id = ANY(CAST(:activity_ids AS text[])) AND body <> ''
 """)
 _FIND_LEAD = text(f"SELECT {COLUMNS} FROM leads WHERE lead_id = CAST(:id AS uuid)")  # noqa: S608 (a constant of this module)
+_FIND_LEADS = text(f"SELECT {COLUMNS} FROM leads WHERE lead_id = ANY(CAST(:ids AS uuid[]))")  # noqa: S608 (a constant of this module)
 _LIST_LEADS = text(f"""
 SELECT {COLUMNS} FROM leads
 WHERE lead_id > CAST(:after AS uuid) AND merged_into IS NULL
@@ -42,6 +43,12 @@ async def find_lead(connection: Connection, lead_id: str) -> LeadState | None:
         return None
     state = to_state(tuple(row))
     return await find_lead(connection, state.merged_into) if state.merged_into else state
+
+
+async def find_leads(connection: Connection, lead_ids: Sequence[str]) -> list[LeadState]:
+    """Return the records with these ids, merged ones too, in no order."""
+    rows = await connection.execute(_FIND_LEADS, {"ids": list(lead_ids)})
+    return [to_state(tuple(row)) for row in rows]
 
 
 async def list_leads(
