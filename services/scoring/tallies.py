@@ -155,6 +155,13 @@ def points_on(points: int, tally: Tally, timing: Timing, day: int) -> int:
     return rounded if points >= 0 else -rounded
 
 
+def worth_on(tally: Tally, timing: Timing, day: int) -> float:
+    """Return what a tally is worth on a day, in activities that count in full."""
+    if timing.half_life_days:
+        return _units_on(tally, timing, day) / UNIT
+    return float(_counting_on(tally, timing, day))
+
+
 def count_on(tally: Tally, timing: Timing, day: int) -> tuple[int, int]:
     """Return how many activities are not too old on a day, and how many of those count."""
     eligible = tally.times
