@@ -77,6 +77,10 @@ proto: setup ## Generate leadloop/v1 and docs/asyncapi.yaml from proto/
 	@deploy/proto .
 	@$(PY) -m deploy.asyncapi > docs/asyncapi.yaml.new && mv docs/asyncapi.yaml.new docs/asyncapi.yaml
 
+.PHONY: schema
+schema: setup ## Write docs/agreement.schema.json, which editors read
+	@$(PY) -m leadloop.agreement.schema > docs/agreement.schema.json.new && mv docs/agreement.schema.json.new docs/agreement.schema.json
+
 .PHONY: verify
 verify: setup ## Fail when generated code or the lock is stale
 	@deploy/verify
@@ -98,11 +102,13 @@ bench-clocks: setup ## How late timers fire
 bench-score-truth: setup ## The score beside an independent slow reference
 bench-scoring: setup ## How fast leads are scored, beside cel-python and plain Python
 bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
+bench-agreements: setup ## Broken agreements, one fault each, and a sound one
+bench-backtest: setup ## A backtest of a million leads from CSV files: time and memory
 bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
 .PHONY: bench-kill bench-relay bench-loop bench-clocks bench-replay
-.PHONY: bench-score-truth bench-scoring bench-learning
+.PHONY: bench-score-truth bench-scoring bench-backtest bench-learning bench-agreements
 bench-kill bench-relay bench-loop bench-clocks bench-replay \
-bench-score-truth bench-scoring bench-learning:
+bench-score-truth bench-scoring bench-backtest bench-learning bench-agreements:
 	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 
 ##@ What the others stand on

@@ -12,6 +12,8 @@ from bench import report
 
 # Each takes up to a few minutes at these sizes. The figures of record come from full sizes.
 SMALL: Final = {
+    "bench.agreements": (),
+    "bench.backtest": ("--leads", "5000"),
     "bench.replay": ("--size", "small"),
     "bench.score_truth": ("--cases", "2000"),
     "bench.scoring": ("--leads", "300"),

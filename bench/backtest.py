@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # it comes without annotations
 import typer
@@ -75,6 +75,22 @@ def watched() -> Iterator[Memory]:
         thread.join()
 
 
+class Tenth(NamedTuple):
+    """How things stood at a tenth of the way."""
+
+    phase: str
+    done: str
+    seconds: float
+    rss_mb: float
+
+
+class Replayed(NamedTuple):
+    """What was found, and how it went."""
+
+    backtest: Backtest
+    tenths: list[Tenth]
+
+
 app = report.command_line()
 
 
@@ -94,19 +110,25 @@ def main(
         report.tell(f"wrote {size:,.0f} MB of CSV; now they are replayed")
         with watched() as memory:
             began = time.perf_counter()
-            found, steps_rss = _replay(folder, leads, jobs, against, memory)
+            found = replay(folder, leads, jobs=jobs, against=against, memory=memory)
             seconds = time.perf_counter() - began
+    _present(found, seconds, size, memory)
+
+
+def _present(replayed: Replayed, seconds: float, csv_mb: float, memory: Memory) -> None:
+    found = replayed.backtest.found
     figures = Figures(
-        leads=found.found.counts.leads.all,
+        leads=found.counts.leads.all,
         seconds=seconds,
         rss_mb_max=memory.most,
-        activities=found.found.deeds.all,
-        leads_per_second=leads / seconds,
-        csv_mb=size,
-        qualified=found.found.counts.qualified.all,
+        activities=found.deeds.all,
+        leads_per_second=found.counts.leads.all / seconds,
+        csv_mb=csv_mb,
+        qualified=found.counts.qualified.all,
         rss_mb_process_max=memory.most_of_one,
     )
-    report.table("Memory on the way", ("phase", "done", "seconds", "RSS in MB"), steps_rss)
+    header = ("phase", "done", "seconds", "RSS in MB")
+    report.table("Memory on the way", header, replayed.tenths)
     report.table(
         "A backtest from CSV files",
         ("leads", "activities", "MB of CSV", "seconds", "leads/s", "RSS in MB, at most"),
@@ -114,7 +136,7 @@ def main(
             (
                 f"{figures.leads:,}",
                 figures.activities,
-                size,
+                csv_mb,
                 seconds,
                 figures.leads_per_second,
                 memory.most,
@@ -124,10 +146,10 @@ def main(
     report.last_line(figures)
 
 
-def _replay(
-    folder: Path, leads: int, jobs: int, against: bool, memory: Memory
-) -> tuple[Backtest, list[tuple[str, str, float, float]]]:
-    """Replay the files; return what was found, and the memory at each tenth of the way."""
+def replay(
+    folder: Path, leads: int, *, jobs: int, against: bool, memory: Memory | None = None
+) -> Replayed:
+    """Replay the files of a folder."""
     told = Told(
         leads=folder / "leads.csv",
         outcome="Outcome",
@@ -136,25 +158,23 @@ def _replay(
         activities=folder / "activities.csv",
         activity_lead_id="lead",
     )
-    began, rows = time.perf_counter(), list[tuple[str, str, float, float]]()
-    seen: set[tuple[str, int]] = set()
+    began, tenths = time.perf_counter(), dict[tuple[str, int], Tenth]()
+    rss = memory or Memory()
     with report.Steps("leads replayed", leads) as steps:
 
         def watch(step: Step) -> None:
             tenth = step.done * 10 // (step.total or 1)
-            if (step.what, tenth) not in seen:
-                seen.add((step.what, tenth))
-                phase = "reading" if step.what == "bytes" else "replaying"
-                passed = time.perf_counter() - began
-                rows.append((phase, f"{tenth * 10} %", passed, memory.now))
+            phase = "reading" if step.what == "bytes" else "replaying"
+            passed = time.perf_counter() - began
+            now = Tenth(phase, f"{tenth * 10} %", passed, rss.now)
+            tenths.setdefault((phase, tenth), now)
             if step.what == "leads":
-                steps.show(step.done, f"{memory.now:,.0f} MB")
+                steps.show(step.done, f"{rss.now:,.0f} MB")
 
         proposal = Proposal(_body(past.AGREEMENT), _body(past.CURRENT) if against else None)
-        found = backtest_export(
-            told, proposal, Options(people=20, jobs=jobs, folder=folder), watch
-        )
-    return found, rows
+        options = Options(people=20, jobs=jobs, folder=folder)
+        found = backtest_export(told, proposal, options, watch)
+    return Replayed(found, list(tenths.values()))
 
 
 def _body(text: str) -> bytes:

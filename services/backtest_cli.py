@@ -38,6 +38,10 @@ File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
 Against = Annotated[
     Path | None, typer.Option("--against", help="The current agreement, to compare with.")
 ]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option("--database", help="Our own history: scoring's database.", metavar="URL"),
+]
 People = Annotated[
     int, typer.Option("--people", help="In sales, for volume per person.", min=0)
 ]
@@ -60,6 +64,7 @@ class Request:
 
     file: Path
     against: Path | None
+    database: str
     leads: Path | None
     outcome: str
     time: str
@@ -85,6 +90,7 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     context: typer.Context,
     file: File,
     against: Against = None,
+    database: DatabaseUrl = "",
     leads: history.Leads = None,
     outcome: history.Outcome = "",
     time: history.Time = "",
@@ -118,18 +124,21 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 
 def _run(request: Request) -> None:
     """Replay, show what was found, write the files that were asked for."""
+    from services.scoring.backtest.ledger_run import backtest_ledger
     from services.scoring.backtest.report import report_of
     from services.scoring.backtest.run import Options, backtest_export
 
     _require_writable(request.html, request.markdown, request.changes)
-    proposal, told = _proposal(request), _told(request)
-    with _watching() as watch:
-        found = backtest_export(
-            told,
-            proposal,
-            Options(request.people, request.jobs, request.changes),
-            watch,
-        )
+    proposal = _proposal(request)
+    options = Options(request.people, request.jobs, request.changes)
+    if request.database:
+        _require_no_files(request)
+        with _watching() as watch:
+            found = backtest_ledger(request.database, proposal, options, watch)
+    else:
+        told = _told(request)
+        with _watching() as watch:
+            found = backtest_export(told, proposal, options, watch)
     report = report_of(found)
     _show(report)
     _write(report, request)
@@ -162,7 +171,9 @@ def _told(request: Request) -> "Told":
     from services.scoring.history.export import Told
 
     if request.leads is None:
-        raise Rejected("Name the history to replay: --leads FILE.csv with --outcome COLUMN.")
+        raise Rejected(
+            "Name the history to replay: --leads FILE.csv with --outcome COLUMN, or --database."
+        )
     if not request.outcome:
         raise Rejected("Name the column that says what came of a lead: --outcome COLUMN.")
     return Told(
@@ -181,6 +192,12 @@ def _told(request: Request) -> "Told":
         encoding=request.encoding,
         delimiter=request.delimiter,
     )
+
+
+def _require_no_files(request: Request) -> None:
+    """Refuse two histories at once."""
+    if request.leads or request.activities or request.changes:
+        raise Rejected("Name one history: --database, or --leads (with --changes if you like).")
 
 
 def _require_writable(*paths: Path | None) -> None:

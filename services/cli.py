@@ -1,16 +1,18 @@
 """The `leadloop` command."""
 
+import re
 import sys
 from collections.abc import Coroutine
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import typer
 from rich.console import Console
 
-from services.client import DEFAULT_URL, Client, Refused, client_of
+from services import agreement_cli, backtest_cli, shadow_cli
+from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
 
 app = typer.Typer(
     name="leadloop",
@@ -19,15 +21,13 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",
 )
-agreement = typer.Typer(
-    help="The contract that marketing and sales sign: check it, propose it, sign it.",
-    no_args_is_help=True,
-)
 parked = typer.Typer(
     help="Events that could not be handled: see why, have them handled again.",
     no_args_is_help=True,
 )
-app.add_typer(agreement, name="agreement")
+agreement_cli.app.add_typer(shadow_cli.shadow, name="shadow")
+agreement_cli.app.command()(backtest_cli.backtest)
+app.add_typer(agreement_cli.app, name="agreement")
 app.add_typer(parked, name="parked")
 
 out = Console()
@@ -46,6 +46,7 @@ Url = Annotated[
     ),
 ]
 DEFAULT_FOLDER = Path(".leadloop")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @app.command()
@@ -111,10 +112,27 @@ def demo(
 
 @app.command()
 def explain(
-    lead_id: Annotated[str, typer.Argument(help="A lead's id.")], url: Url = DEFAULT_URL
+    lead: Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id or e-mail address.")],
+    at: Annotated[
+        str,
+        typer.Option(help="As of then, such as 2026-04-01T12:00Z; of a day its end, UTC."),
+    ] = "",
+    version: Annotated[
+        int,
+        typer.Option(help="Under this version of the agreement.", min=0, show_default=False),
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As programs read it.")] = False,
+    url: Url = DEFAULT_URL,
 ) -> None:
-    """Say why a lead scores what it scores, part by part."""
-    _print(url, f"/v1/scores/{lead_id}/explanation")
+    """Say why a lead scores what it scores, part by part, and what would change it."""
+    client = client_of(url)
+    moment = f"{at}T23:59:59Z" if _DAY.fullmatch(at) else at
+    asked = urlencode({key: one for key, one in (("at", moment), ("version", version)) if one})
+    path = f"/v1/scores/{quote(lead_id_of(client, lead), safe='')}"
+    if as_json:
+        out.print_json(data=client.get(f"{path}?{asked}"))
+    else:
+        _print(url, f"{path}/explanation?{asked}")
 
 
 @app.command()
@@ -141,62 +159,6 @@ def report(
     """Print a report that both teams share, of the last 90 days or of a period."""
     period = urlencode({key: at for key, at in (("from", since), ("to", until)) if at})
     _print(url, f"/v1/reports/{name}?{period}")
-
-
-@agreement.command()
-def check(
-    file: Annotated[Path, typer.Argument(help="The agreement, YAML.", exists=True)],
-) -> None:
-    """Check an agreement's text; every fault names its line and what was expected."""
-    from leadloop.agreement.reader import read_agreement
-    from leadloop.errors import Problem
-
-    try:
-        read_agreement(file.read_text())
-    except Problem as problem:
-        for fault in problem.errors:
-            problems.print(
-                f"{fault.pointer}: expected {fault.expected}, found {fault.found}", markup=False
-            )
-        raise typer.Exit(1) from problem
-    out.print(f"{file}: sound")
-
-
-@agreement.command()
-def propose(
-    file: Annotated[Path, typer.Argument(help="The agreement, YAML.", exists=True)],
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Put a text forward for both sides to sign; prints the hash that they sign."""
-    answer = _ask(url).post("/v1/agreements", {"text": file.read_text()})
-    out.print_json(data=answer)
-
-
-@agreement.command()
-def sign(
-    name: Annotated[str, typer.Argument(help="The agreement's name.")],
-    side: Annotated[Literal["marketing", "sales"], typer.Option(help="For which side.")],
-    signer: Annotated[str, typer.Option(help="Who signs, as the agreement names them.")],
-    text_sha256: Annotated[
-        str, typer.Option("--sha256", help="The hash of the proposed text.")
-    ],
-    comment: Annotated[str, typer.Option(help="Kept with the signature.")] = "",
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Sign a proposed text; it is in force once both sides have signed that very text."""
-    signature = {
-        "side": side,
-        "signer": signer,
-        "text_sha256": text_sha256,
-        "comment": comment,
-    }
-    out.print_json(data=_ask(url).post(f"/v1/agreements/{name}/sign", signature))
-
-
-@agreement.command()
-def history(url: Url = DEFAULT_URL) -> None:
-    """List the versions that were proposed and signed."""
-    out.print_json(data=_get(url, "/v1/agreements"))
 
 
 @parked.command("list")

@@ -3,8 +3,9 @@
 import json
 import os
 from dataclasses import dataclass
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urljoin, urlparse
+from urllib.parse import urlencode, urljoin, urlparse
 from urllib.request import Request, urlopen
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -72,6 +73,20 @@ def client_of(url: str) -> Client:
     """Return a client with the token of the environment."""
     token = os.environ.get("LEADLOOP_API_TOKEN", "").partition(",")[0]
     return Client(url, token)
+
+
+def lead_id_of(client: Client, lead: str) -> str:
+    """Return the id of a lead that is named by its id or its e-mail address.
+
+    Raises:
+        Refused: No lead has this address.
+    """
+    if "@" not in lead:
+        return lead
+    found: Any = client.get(f"/v1/leads?{urlencode({'email': lead, 'limit': 1})}")
+    if not found["items"]:
+        raise Refused("no lead has this e-mail address")
+    return str(found["items"][0]["id"])
 
 
 def _explained(error: HTTPError) -> str:

@@ -48,6 +48,8 @@ ANY_DAY = date(2026, 1, 1)
 
 NAME_PATTERN = "^[a-z][a-z0-9_-]{0,62}$"
 
+RESERVED = ("schema",)
+
 _SLUG = re.compile(NAME_PATTERN)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _ADDRESS = re.compile(r"https?://[^\s/]\S{0,490}")
@@ -90,9 +92,13 @@ def read_agreement(text: str, today: date = ANY_DAY) -> Agreement:
     """
     checked = check(text, today)
     if checked.agreement is None:
-        faults = checked.faults
-        raise Rejected(f"The agreement has {len(faults)} faults.", *map(_error, faults))
+        raise refused(checked.faults)
     return checked.agreement
+
+
+def refused(faults: Sequence[Fault]) -> Rejected:
+    """Return the refusal of a text with these faults."""
+    return Rejected(f"The agreement has {len(faults)} faults.", *map(_error, faults))
 
 
 def _error(fault: Fault) -> FieldError:
@@ -116,7 +122,7 @@ def _agreement(root: Value, text_sha256: str, today: date) -> Agreement:
     calendars = _calendars(fields["calendars"], today)
     chosen, levels = _service_levels(fields["service_levels"], definition.tiers, calendars)
     return Agreement(
-        name=matching(fields["agreement"], _SLUG, "a short name in lower case"),
+        name=_name(fields["agreement"]),
         text_sha256=text_sha256,
         signers=_signers(fields["signers"]),
         definition=definition,
@@ -128,6 +134,14 @@ def _agreement(root: Value, text_sha256: str, today: date) -> Agreement:
         marketing_level=_marketing_level(fields["marketing_owes"]),
         content=_content(fields["content"]),
     )
+
+
+def _name(value: Value) -> str:
+    """Read the agreement's name; where the schema is published, no agreement can be."""
+    name = matching(value, _SLUG, "a short name in lower case")
+    if name in RESERVED:
+        value.fault("another name: this one is taken", name)
+    return name
 
 
 def _signers(value: Value) -> Signers:

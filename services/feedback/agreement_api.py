@@ -5,10 +5,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from leadloop.agreement.checks import Level
+from leadloop.agreement.diff import NO_CHANGE, How, changes
 from leadloop.agreement.reader import NAME_PATTERN
-from leadloop.database import Database
+from leadloop.agreement.schema import schema
+from leadloop.agreement.show import page
+from leadloop.database import Database, Work
 from leadloop.errors import NotFound
 from leadloop.events import to_json
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
@@ -18,7 +23,7 @@ from services.feedback import agreement_store as store
 from services.feedback import agreements
 from services.feedback.agreement_store import Proposal
 from services.feedback.agreements import Signed
-from services.feedback.border import MaybeWord, Text, Word
+from services.feedback.border import TEXT_TOO, MaybeWord, Text, Word, as_text, wants_text
 
 router = Router(prefix="/v1/agreements", tags=["agreements"])
 
@@ -27,6 +32,7 @@ _ONCE = [Depends(idempotent)]
 _TEXT_LENGTH_MAX = 600_000
 POSITION_MAX = 2**63 - 1
 
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 Name = Annotated[str, Path(pattern=NAME_PATTERN, description="The agreement's name.")]
 
 
@@ -59,13 +65,25 @@ class FaultOut(BaseModel):
     found: str
 
 
+class FindingOut(BaseModel):
+    """One thing in a text that can't work."""
+
+    line: int
+    path: str
+    level: Level = Field(description="Only errors keep a text from being proposed.")
+    code: str
+    problem: str
+    advice: str
+
+
 class CheckedOut(BaseModel):
     """What a check found."""
 
-    sound: bool
+    sound: bool = Field(description="Whether it may be proposed.")
     name: MaybeWord | None
     text_sha256: str | None
-    faults: list[FaultOut]
+    faults: list[FaultOut] = Field(description="Why it can't be read.")
+    findings: list[FindingOut] = Field(description="What can't work in it.")
 
 
 class SignatureOut(BaseModel):
@@ -90,6 +108,27 @@ class ProposalOut(BaseModel):
     signed_at: datetime | None
 
 
+class ChangeOut(BaseModel):
+    """One difference between two texts."""
+
+    how: How
+    kind: str = Field(description="What it is about, such as rule or tier.")
+    name: str
+    term: str = Field(description="Which of its terms changed; empty for all of it.")
+    before: str
+    after: str
+    words: str
+
+
+class DiffOut(BaseModel):
+    """What changed from one text to another."""
+
+    before_version: int
+    after_version: int | None = Field(description="None for the text open for signing.")
+    text_sha256: str = Field(description="Of the later one.")
+    changes: list[ChangeOut]
+
+
 class AgreementOut(ProposalOut):
     """A signed version with its text, and with all that follows from it."""
 
@@ -101,14 +140,22 @@ class AgreementOut(ProposalOut):
 async def check_text(wanted: TextIn, request: Request) -> CheckedOut:
     """Read a text as if it were proposed."""
     database: Database = request.app.state.database
-    found = await agreements.checked(wanted.text, database.clock.now().date())
+    today = database.clock.now().date()
+    found = await agreements.examined(wanted.text, today, request.app.state.sources)
     agreement = found.agreement
     return CheckedOut(
-        sound=agreement is not None,
+        sound=found.is_sound,
         name=agreement.name if agreement else None,
         text_sha256=agreement.text_sha256 if agreement else None,
         faults=[FaultOut(**vars(fault)) for fault in found.faults],
+        findings=[FindingOut(**vars(finding)) for finding in found.findings],
     )
+
+
+@router.get("/schema", summary="The JSON Schema of an agreement's text")
+async def show_schema() -> dict[str, Any]:
+    """Return what editors complete and check a text by."""
+    return schema()
 
 
 @router.post("", summary="Propose a text for both sides to sign", dependencies=_ONCE)
@@ -139,18 +186,64 @@ async def history(
     return Page(items=[_out(proposal) for proposal in found[:limit]], next=following)
 
 
-@router.get("/{name}", summary="The version in force, or an earlier one")
+@router.get(
+    "/{name}",
+    summary="The version in force, or an earlier one",
+    response_model=AgreementOut,
+    responses=TEXT_TOO,
+)
 async def in_force(
+    name: Name, request: Request, work: WorkDep, version: Version = None
+) -> AgreementOut | PlainTextResponse:
+    """Return a signed version with its text; as plain text, a page for people."""
+    proposal = await _signed(work, name, version)
+    if wants_text(request):
+        return as_text(page(await agreements.reread(proposal, work.now.date())))
+    contract = Contract.FromString(proposal.contract)
+    return AgreementOut(**vars(_out(proposal)), text=proposal.text, agreement=to_json(contract))
+
+
+@router.get(
+    "/{name}/diff",
+    summary="What changes with the open text, or changed between two versions",
+    response_model=DiffOut,
+    responses=TEXT_TOO,
+)
+async def diff(
     name: Name,
+    request: Request,
     work: WorkDep,
-    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-) -> AgreementOut:
-    """Return a signed version with its text."""
+    before: Annotated[Version, Query(alias="from")] = None,
+    after: Annotated[Version, Query(alias="to")] = None,
+) -> DiffOut | PlainTextResponse:
+    """Compare with the version in force, or with the one before, unless `from` names one.
+
+    Without `to` the text open for signing is compared, or the one in force if none is open.
+    """
+    new = None if after else await store.open_for_signing(work.connection, name)
+    new = new or await _signed(work, name, after)
+    old = await _signed(work, name, before or _before(new))
+    found = changes(*[await agreements.reread(one, work.now.date()) for one in (old, new)])
+    if wants_text(request):
+        return as_text("".join(f"{change}\n" for change in found) or NO_CHANGE)
+    return DiffOut(
+        before_version=old.version or 0,
+        after_version=new.version,
+        text_sha256=new.text_sha256,
+        changes=[ChangeOut(**vars(change), words=str(change)) for change in found],
+    )
+
+
+def _before(proposal: Proposal) -> int | None:
+    """Return the version before a signed one; of an open one, the version in force."""
+    return proposal.version - 1 if proposal.version else None
+
+
+async def _signed(work: Work, name: str, version: int | None) -> Proposal:
     proposal = await store.in_force(work.connection, name, version)
     if proposal is None:
         raise NotFound("No such version of this agreement was signed by both sides.")
-    contract = Contract.FromString(proposal.contract)
-    return AgreementOut(**vars(_out(proposal)), text=proposal.text, agreement=to_json(contract))
+    return proposal
 
 
 def _position(cursor: str) -> int:

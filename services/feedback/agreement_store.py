@@ -41,6 +41,13 @@ WHERE name = :name AND version = COALESCE(CAST(:version AS int),
 """
 )
 
+_OPEN = text(
+    _COLUMNS
+    + """
+WHERE name = :name AND version IS NULL AND replaced_at IS NULL
+"""
+)
+
 _HISTORY = text(
     _COLUMNS
     + """
@@ -154,6 +161,11 @@ async def in_force(
     """Return a signed version, the one in force when None is given; None when there is none."""
     values = {"name": name, "version": version}
     return _one(await _read(connection, _IN_FORCE, values))
+
+
+async def open_for_signing(connection: Connection, name: str) -> Proposal | None:
+    """Return the text that is open for signing; None when there is none."""
+    return _one(await _read(connection, _OPEN, {"name": name}))
 
 
 async def history(

@@ -3,12 +3,15 @@
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
+from leadloop.agreement.checks import Examined, Finding, Known, Level, examine
 from leadloop.agreement.contract import SIDES, to_contract
-from leadloop.agreement.reader import Checked, check, read_agreement
+from leadloop.agreement.reader import check, read_agreement, refused
+from leadloop.agreement.sources import known_by_sources
 from leadloop.agreement.terms import Agreement
 from leadloop.database import Work
-from leadloop.errors import Conflict, FieldError, Forbidden, NotFound
+from leadloop.errors import Conflict, FieldError, Forbidden, NotFound, Rejected
 from leadloop.events import timestamp
 from leadloop.outbox import Promise, promise
 from leadloop.v1 import agreement_pb2 as pb
@@ -29,18 +32,59 @@ class Signed:
     comment: str
 
 
-async def checked(text: str, today: date) -> Checked:
-    """Return what a check of a text finds."""
-    return await asyncio.to_thread(check, text, today)
+async def examined(text: str, today: date, sources: Path | None = None) -> Examined:
+    """Return what a check of a text finds, beside the event loop as it takes a while.
+
+    Args:
+        text: YAML.
+        today: The calendar is looked at from this day on.
+        sources: The file of senders, for what they fill; nothing is claimed without it.
+    """
+    return await asyncio.to_thread(_examined, text, today, sources)
+
+
+def _examined(text: str, today: date, sources: Path | None) -> Examined:
+    return examine(text, today, _known(sources) if sources else None)
+
+
+def _known(sources: Path) -> Known | None:
+    """Return what the sources fill; None when their file is not here or can't be read."""
+    try:
+        return known_by_sources(sources.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 async def read(text: str, today: date) -> Agreement:
-    """Return a sound text's agreement, read beside the event loop as it takes a while.
+    """Return the agreement of a text in which everything can work.
 
     Raises:
-        Rejected: With every fault by line.
+        Rejected: With every fault, or with all that can't work, by line.
     """
-    return await asyncio.to_thread(read_agreement, text, today)
+    found = await examined(text, today)
+    if found.agreement is None:
+        raise refused(found.faults)
+    errors = [one for one in found.findings if one.level is Level.ERROR]
+    if errors:
+        raise Rejected(
+            f"The agreement holds {len(errors)} terms that can't work.", *map(_error, errors)
+        )
+    return found.agreement
+
+
+async def reread(proposal: Proposal, today: date) -> Agreement:
+    """Return the agreement of a text that was sound when it was proposed.
+
+    Raises:
+        Rejected: It no longer is: the reader has changed since.
+    """
+    return await asyncio.to_thread(read_agreement, proposal.text, today)
+
+
+def _error(finding: Finding) -> FieldError:
+    """Return a finding as problems carry it."""
+    place = f"line {finding.line} {finding.path}"
+    return FieldError(place, "what can work", f"{finding.problem} {finding.advice}")
 
 
 async def propose(work: Work, agreement: Agreement, text: str) -> Proposal:
@@ -118,7 +162,7 @@ async def _with_signature(work: Work, proposal: Proposal, signed: Signed) -> Pro
 async def _put_in_force(work: Work, proposal: Proposal) -> Proposal:
     """Give a text that both sides signed the next version, and promise that it is signed."""
     version = (await store.lock(work.connection, proposal.name) or 0) + 1
-    found = await checked(proposal.text, work.now.date())
+    found = await asyncio.to_thread(check, proposal.text, work.now.date())
     if found.agreement is None:
         raise Conflict(
             "The text was sound when it was proposed and no longer is: propose it again.",

@@ -22,7 +22,16 @@ from leadloop.paging import (
 )
 from leadloop.web import Router, WorkDep, idempotent
 from services.feedback import outcomes, render, reports, store, timeline
-from services.feedback.border import MaybeWord, Moment, Text, Word, as_text, utc, wants_text
+from services.feedback.border import (
+    TEXT_TOO,
+    MaybeWord,
+    Moment,
+    Text,
+    Word,
+    as_text,
+    utc,
+    wants_text,
+)
 from services.feedback.outcomes import Words
 from services.feedback.reports import By, Period
 from services.feedback.rules import Stage, Told
@@ -37,10 +46,6 @@ VALUE_MAX = Decimal(10**12)
 
 Uuid = Annotated[str, Field(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 OutcomeType = Literal["DealOpened", "DealWon", "DealLost", "LeadReturned", "FeedbackGiven"]
-# Documented beside the JSON that the models describe.
-_TEXT_TOO: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
-}
 
 
 class AboutLead(BaseModel):
@@ -235,7 +240,7 @@ async def list_outcomes(
     return Page(items=[_outcome(entry) for entry in found[:limit]], next=following)
 
 
-@router.get("/reports/funnel", tags=["reports"], response_model=ReportOut, responses=_TEXT_TOO)
+@router.get("/reports/funnel", tags=["reports"], response_model=ReportOut, responses=TEXT_TOO)
 async def funnel(
     request: Request, work: WorkDep, period: PeriodDep, by: By = By.CAMPAIGN
 ) -> ReportOut | PlainTextResponse:
@@ -247,7 +252,7 @@ async def funnel(
 
 
 @router.get(
-    "/reports/service-levels", tags=["reports"], response_model=LevelsOut, responses=_TEXT_TOO
+    "/reports/service-levels", tags=["reports"], response_model=LevelsOut, responses=TEXT_TOO
 )
 async def service_levels(
     request: Request, work: WorkDep, period: PeriodDep
@@ -264,7 +269,7 @@ async def service_levels(
     )
 
 
-@router.get("/reports/reasons", tags=["reports"], response_model=ReportOut, responses=_TEXT_TOO)
+@router.get("/reports/reasons", tags=["reports"], response_model=ReportOut, responses=TEXT_TOO)
 async def reasons(
     request: Request, work: WorkDep, period: PeriodDep, by: By = By.CAMPAIGN
 ) -> ReportOut | PlainTextResponse:
@@ -279,7 +284,7 @@ async def reasons(
     "/timelines/{lead_id}",
     tags=["timelines"],
     response_model=Page[ToldOut],
-    responses=_TEXT_TOO,
+    responses=TEXT_TOO,
 )
 async def show_timeline(
     request: Request, lead_id: Uuid, work: WorkDep, limit: Limit = 200, cursor: Cursor = None

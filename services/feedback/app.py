@@ -28,6 +28,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
         database=database,
         doors=Doors(settings.tokens(), settings.body_bytes_max),
     )
+    app.state.sources = settings.sources
     app.include_router(agreement_api.router)
     # Before the routes of outcomes: /v1/outcomes/endpoints is no outcome.
     app.include_router(

@@ -1,7 +1,7 @@
 """What the routes of feedback share: checked words, moments, and answers in plain text."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.responses import PlainTextResponse
@@ -9,6 +9,10 @@ from pydantic import AfterValidator, Field
 
 WORD_MAX = 200
 TEXT_MAX = 4_000
+# Documented beside the JSON that the models describe.
+TEXT_TOO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 def _printable(value: str) -> str:

@@ -1,5 +1,6 @@
 """What feedback reads from its environment."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -23,4 +24,8 @@ class Settings(ServiceSettings):
         le=65535,
         validation_alias=per_room("feedback", "port"),
         description="Port to listen on; 0 takes a free one.",
+    )
+    sources: Path | None = Field(
+        None,
+        description="YAML of the senders, as intake has it: checks then know what they fill.",
     )

@@ -22,7 +22,9 @@ from services.scoring.tallies import day_of
 
 # Little at a time: what is live goes on in between.
 LEADS_MAX = 100
-ACTIVITIES_MAX = 5_000
+ACTIVITIES_MAX = 2_000
+# One look settles all that has been noted about a lead so far: a burst costs as much as one.
+NOTES_MAX = 2_000
 # However much waits, leads whose points have faded get their turn.
 FADED_MIN = 10
 
@@ -156,14 +158,14 @@ async def _look(work: Work) -> Seen:
     """Read what is next: leads that changed, and those whose points have faded."""
     connection = work.connection
     shadows = await shadow_store.running(connection)
-    queued = await shadow_store.queued(connection, LEADS_MAX)
-    positions = [one.position for one in queued]
+    notes = await shadow_store.queued(connection, NOTES_MAX)
     if not shadows:
-        return Seen(work.now, shadows, positions)
+        return Seen(work.now, shadows, [one.position for one in notes])
     ids, day = [shadow.shadow_id for shadow in shadows], day_of(work.now)
-    room = max(LEADS_MAX - len(queued), FADED_MIN)
+    waiting = list(dict.fromkeys(one.lead_id for one in notes))[:LEADS_MAX]
+    room = max(LEADS_MAX - len(waiting), FADED_MIN)
     faded = await shadow_store.fading(connection, ids, day, room)
-    wanted = dict.fromkeys([*(one.lead_id for one in queued), *faded])
+    wanted = dict.fromkeys([*waiting, *faded])
     states = await _resolved(work, list(wanted))
     chosen, left = _parted(states.values(), len(shadows))
     ledgers = Ledgers(connection)
@@ -172,7 +174,11 @@ async def _look(work: Work) -> Seen:
     return Seen(
         work.now,
         shadows,
-        [one.position for one in queued if _id_of(one.lead_id, states) not in left],
+        [
+            one.position
+            for one in notes
+            if one.lead_id in wanted and _id_of(one.lead_id, states) not in left
+        ],
         chosen,
         [lead_id for lead_id, state in states.items() if state.lead_id != lead_id],
         {state.lead_id: ledgers.of(state) or [] for state in chosen},

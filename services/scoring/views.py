@@ -1,6 +1,7 @@
 """What scoring shows: the SQL of its API."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -10,6 +11,19 @@ from services.scoring.tables import LeadState, Stored
 
 _AGREEMENT = text("""
 SELECT body FROM agreements WHERE version = :version ORDER BY signed_at DESC LIMIT 1
+""")
+_AGREEMENT_AT = text("""
+SELECT body FROM agreements WHERE signed_at <= :at ORDER BY version DESC, signed_at DESC LIMIT 1
+""")
+# Of a person with several records its own comes first: what it is told with a merge counts from
+# then on. What was known last holds until now, in whatever order it was told.
+_KNOWN_AT = text("""
+WITH known AS (
+    SELECT facts.lead_id = CAST(:id AS uuid) AS is_own, known_at, facts.lead
+    FROM facts JOIN leads ON leads.lead_id = facts.lead_id
+    WHERE leads.lead_id = CAST(:id AS uuid) OR leads.merged_into = CAST(:id AS uuid))
+SELECT EXISTS (SELECT FROM known WHERE is_own AND known_at > :at),
+    (SELECT lead FROM known WHERE known_at <= :at ORDER BY is_own DESC, known_at DESC LIMIT 1)
 """)
 _FIND_ACTIVITIES = text("""
 SELECT CAST(lead_id AS text), activity_id, body FROM leads JOIN activities USING (lead_id)
@@ -34,6 +48,19 @@ async def find_agreement(connection: Connection, version: int) -> bytes | None:
     """Return a version of the agreement, serialised; None when it is not there."""
     body: bytes | None = await connection.scalar(_AGREEMENT, {"version": version})
     return body
+
+
+async def agreement_at(connection: Connection, at: datetime) -> bytes | None:
+    """Return the agreement that was in force at a moment; None before the first."""
+    body: bytes | None = await connection.scalar(_AGREEMENT_AT, {"at": at})
+    return body
+
+
+async def known_at(connection: Connection, state: LeadState, at: datetime) -> bytes | None:
+    """Return what was known of a lead at a moment, serialised; None when nothing was."""
+    row = (await connection.execute(_KNOWN_AT, {"id": state.lead_id, "at": at})).one()
+    more_came, lead = row
+    return lead if more_came else state.lead
 
 
 async def find_lead(connection: Connection, lead_id: str) -> LeadState | None:

@@ -118,12 +118,13 @@ def steps(lead: Lead) -> tuple[Step, ...]:
     if lead.standing.closed:
         return tuple(_gates(lead))
     now = _Now(lead, _sums(lead).total, _above(lead))
-    found = [*_activities(now), *_facts(now), *_asked_by_tiers(now)]
+    found = [*_activities(now), *_facts(now)]
+    told = {(step.activity_kind, step.tier) for step in found if step.times == 1}
+    for step in _asked_by_tiers(now):
+        if (step.activity_kind, step.tier) not in told:
+            found.append(step)
     better = [step for step in found if step.points > 0 or step.times]
-    known: dict[tuple[Kind, str], Step] = {}
-    for step in sorted(better, key=_order):
-        known.setdefault((step.kind, step.name), step)
-    return tuple(known.values())[:STEPS_MAX]
+    return tuple(sorted(better, key=_order)[:STEPS_MAX])
 
 
 def _order(step: Step) -> tuple[bool, int, int]:

@@ -38,7 +38,7 @@ def test_a_backtest_is_shown_and_written(run):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("", "Name the history to replay: --leads FILE.csv with --outcome COLUMN."),
+        ("", "Name the history to replay: --leads FILE.csv with --outcome COLUMN, or"),
         ("--leads leads.csv", "Name the column that says what came of a lead"),
         ("--leads gone.csv --outcome stage", "gone.csv: no such file or directory."),
         ("--leads leads.csv --outcome stag", "has no column 'stag' (did you mean stage?)"),
@@ -49,6 +49,8 @@ def test_a_backtest_is_shown_and_written(run):
             "--leads leads.csv --outcome stage --against leads.csv",
             "leads.csv: The agreement has",
         ),
+        ("--database postgresql+asyncpg://x@127.0.0.1:9/x", "Scoring's database can't be read"),
+        ("--database x --leads leads.csv", "Name one history"),
         ("--leads leads.csv --outcome stage --time country", "'country' holds no times"),
     ],
 )

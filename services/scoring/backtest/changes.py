@@ -100,8 +100,9 @@ def change_of(
         return None
     moment = min(one.at for one in (before, after) if one)
     then = [a for a in lead.activities if a.occurred_at <= moment]
+    facts = next((one.facts for one in reversed(lead.learned) if one.at <= moment), lead.facts)
     scores = [
-        rules.score(lead.facts, then, agreement, day_of(moment))
+        rules.score(facts, then, agreement, day_of(moment))
         for agreement, _ in (current, proposed)
     ]
     differs = abs(scores[1].sums.total - scores[0].sums.total)

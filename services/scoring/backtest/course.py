@@ -8,8 +8,8 @@ from leadloop.conditions import Verdict
 from services.scoring import rules
 from services.scoring.definition import Activity, Agreement
 from services.scoring.fading import midnight, next_change
-from services.scoring.history.past import PastLead
-from services.scoring.rules import Fault, Points, Standing, Sums
+from services.scoring.history.past import Learned, PastLead
+from services.scoring.rules import Fault, Found, Points, Standing, Sums
 from services.scoring.tallies import Tally, day_of, points_on
 
 
@@ -43,78 +43,119 @@ class Course(NamedTuple):
 
 
 def course_of(lead: PastLead, agreement: Agreement) -> Course:
-    """Replay a lead, activity by activity, from when it was known.
+    """Replay a lead, step by step, from when it was known.
 
-    A lead qualifies when it comes, at one of its activities, or at a midnight at which a
-    penalty has faded enough.
+    A lead qualifies when it comes, at one of its activities, when something is learned of it,
+    or at a midnight at which a penalty has faded enough.
     """
-    known, rest = _parted(lead)
-    found = rules.replay(lead.facts, known, agreement)
-    if found.standing.closed:
+    watcher = _Watcher(lead, agreement)
+    if watcher.standing.closed and not lead.learned:
         # Facts alone close gates, so nothing that it does later can help.
-        last = rules.replay(lead.facts, lead.activities, agreement) if rest else found
+        last = rules.replay(lead.facts, lead.activities, agreement)
         return Course(None, None, last.standing, _causes(last.faults))
-    watcher = _Watcher(lead, agreement, len(known))
-    watcher.look_at(found.standing, found.faults, lead.at)
-    standing = found.standing
-    for activity in rest:
-        watcher.wait(standing, activity.occurred_at)
-        watcher.activities += 1
-        advanced = rules.advance(standing, lead.facts, lead.facts, activity, agreement)
-        if advanced is None:
-            so_far = lead.activities[: watcher.activities]
-            advanced = rules.replay(lead.facts, so_far, agreement)
-        standing = advanced.standing
-        watcher.look_at(standing, advanced.faults, activity.occurred_at)
-    watcher.wait(standing, lead.decided_at)
-    return Course(watcher.qualified, watcher.peak, standing, watcher.faults)
+    rest: tuple[Activity | Learned, ...] = lead.activities[watcher.activities :]
+    if lead.learned:
+        rest = tuple(sorted((*lead.learned, *rest), key=_moment))
+    for step in rest:
+        watcher.wait(_moment(step))
+        if isinstance(step, Activity):
+            watcher.take(step)
+        else:
+            watcher.learn(step)
+    watcher.wait(lead.decided_at)
+    return Course(watcher.qualified, watcher.peak, watcher.standing, watcher.faults)
 
 
-def _parted(lead: PastLead) -> tuple[tuple[Activity, ...], tuple[Activity, ...]]:
-    """Return what was done until the lead was known, and what came after that."""
+def _moment(step: Activity | Learned) -> datetime:
+    return step.occurred_at if isinstance(step, Activity) else step.at
+
+
+def _until_known(lead: PastLead) -> int:
+    """Return how many activities were done until the lead was known."""
     border = 0
     for activity in lead.activities:
         if activity.occurred_at > lead.at:
             break
         border += 1
-    return lead.activities[:border], lead.activities[border:]
+    return border
 
 
 class _Watcher:
-    """Watches a score from one activity to the next; works out again only what has moved."""
+    """Watches a lead from one step to the next; works out again only what has moved.
 
-    def __init__(self, lead: PastLead, agreement: Agreement, activities: int) -> None:
+    Attributes:
+        activities: How many it has taken.
+    """
+
+    def __init__(self, lead: PastLead, agreement: Agreement) -> None:
         self._lead = lead
         self._agreement = agreement
+        self._facts = lead.facts
         self._tallies: Mapping[str, Tally] | None = None
         self._day = -1
         self._uncapped: list[int] = []
         self._sums = Sums(0, 0)
-        self.activities = activities
+        self.activities = _until_known(lead)
         self.qualified: Qualified | None = None
         self.peak: int | None = None
         self.faults: dict[str, Verdict] = {}
+        known = lead.activities[: self.activities]
+        self.standing = Standing()
+        self._look_at(rules.replay(lead.facts, known, agreement), lead.at)
 
-    def look_at(self, standing: Standing, faults: tuple[Fault, ...], at: datetime) -> None:
-        """Work out the score at a moment, unless nothing can have changed."""
+    def take(self, activity: Activity) -> None:
+        """Take the next activity."""
+        facts, agreement = self._facts, self._agreement
+        self.activities += 1
+        found = rules.advance(self.standing, facts, facts, activity, agreement)
+        self._look_at(found or self._anew(), activity.occurred_at)
+
+    def learn(self, learned: Learned) -> None:
+        """Take what became known."""
+        before, self._facts = self._facts, learned.facts
+        found = rules.advance(self.standing, before, self._facts, None, self._agreement)
+        self._tallies = None
+        self._look_at(found or self._anew(), learned.at)
+
+    def wait(self, until: datetime | None) -> None:
+        """Let time pass to the next step, or to the outcome."""
         agreement = self._agreement
-        if faults:
-            self.faults.update(_causes(faults))
-        is_new = standing.tallies is not self._tallies
+        if self.qualified is not None or not agreement.has_fading_penalties:
+            return
+        day = next_change(self.standing, "", self._facts, agreement, self._day)
+        if day is not None and (until is None or midnight(day) < until):
+            self._look_at(Found(self.standing, ()), midnight(day))
+
+    def _anew(self) -> Found:
+        so_far = self._lead.activities[: self.activities]
+        return rules.replay(self._facts, so_far, self._agreement)
+
+    def _look_at(self, found: Found, at: datetime) -> None:
+        """Work out the score at a moment, unless nothing can have changed."""
+        self.standing, agreement = found.standing, self._agreement
+        if found.faults:
+            self.faults.update(_causes(found.faults))
+        if found.standing.closed:
+            return
+        is_new = found.standing.tallies is not self._tallies
         day = day_of(at) if is_new or agreement.fades else self._day
         if is_new or day != self._day:
-            self._sums = sums = self._sums_on(standing, day)
+            self._sums = sums = self._sums_on(found.standing, day)
             total = sums.fit + sums.engagement
             if self.peak is None or total > self.peak:
                 self.peak = total
         elif not agreement.tiers_read_activities:
             return
         if self.qualified is None:
-            tier, faults = rules.tier_of(standing, self._sums, self._lead.facts, agreement)
-            if faults:
-                self.faults.update(_causes(faults))
-            if tier:
-                self.qualified = Qualified(at, tier, self._sums, self.activities)
+            self._qualify(at)
+
+    def _qualify(self, at: datetime) -> None:
+        """Note the tier that the lead meets, if any."""
+        tier, faults = rules.tier_of(self.standing, self._sums, self._facts, self._agreement)
+        if faults:
+            self.faults.update(_causes(faults))
+        if tier:
+            self.qualified = Qualified(at, tier, self._sums, self.activities)
 
     def _sums_on(self, standing: Standing, day: int) -> Sums:
         """Return what `rules.points_on` and `rules.sums_of` come to."""
@@ -132,16 +173,6 @@ class _Watcher:
         self._tallies, self._day = standing.tallies, day
         given = rules.capped(points, agreement)
         return rules.sums_of(Points(given, points, day), agreement)
-
-    def wait(self, standing: Standing, until: datetime | None) -> None:
-        """Let time pass to the next activity, or to the outcome."""
-        agreement = self._agreement
-        if self.qualified is not None or not agreement.has_fading_penalties:
-            return
-        facts = self._lead.facts
-        day = next_change(standing, "", facts, agreement, self._day)
-        if day is not None and (until is None or midnight(day) < until):
-            self.look_at(standing, (), midnight(day))
 
 
 def _causes(faults: tuple[Fault, ...]) -> dict[str, Verdict]:

@@ -56,6 +56,18 @@ def remarks_on(
     return Remarks(tuple(notes), tuple(warnings))
 
 
+def remarks_on_ledger(agreements: Sequence[Agreement], counts: Counts) -> Remarks:
+    """Return what to know about our own past and how rules fit it."""
+    return Remarks(
+        (
+            "Outcome: won: a cycle was won; lost: the last one was lost, returned or "
+            "disqualified; open: sales never had the lead, or still has it.",
+            "A lead is replayed until its outcome was known, with what was known of it then.",
+        ),
+        (*_unpredicted(agreements), *_few(counts)),
+    )
+
+
 def _how_read(past: Past) -> Iterator[str]:
     export = past.export
     for table in (export.leads, export.activities):
@@ -162,6 +174,10 @@ def _idle(past: Past, agreements: Sequence[Agreement]) -> Iterator[str]:
     """Tell what an agreement asks that no CSV file can give."""
     if past.export.activities is None and any(a.engagement_rules for a in agreements):
         yield "There are no activities (--activities), so engagement rules give nothing."
+    yield from _unpredicted(agreements)
+
+
+def _unpredicted(agreements: Sequence[Agreement]) -> Iterator[str]:
     if any(a.predictive_model for a in agreements):
         yield "The predicted score is not replayed: a condition on `predicted` does not hold."
 

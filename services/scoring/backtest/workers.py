@@ -2,9 +2,9 @@
 
 import gc
 import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice
 from multiprocessing import get_context
 from os import cpu_count
 from threading import current_thread, main_thread
@@ -43,12 +43,11 @@ class Workers:
         if self._pool is None:
             yield from map(function, tasks)
             return
-        left, running = deque(tasks), set[Future[R]]()
-        if left:
-            running.add(self._start(function, left.popleft()))
-        while left or running:
-            while left and len(running) < self._jobs + AHEAD:
-                running.add(self._pool.submit(function, left.popleft()))
+        left = iter(tasks)
+        running = {self._start(function, task) for task in islice(left, 1)}
+        while running:
+            ahead = islice(left, self._jobs + AHEAD - len(running))
+            running.update(self._pool.submit(function, task) for task in ahead)
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
 

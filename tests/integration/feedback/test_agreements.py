@@ -1,4 +1,5 @@
 import asyncio
+from urllib.parse import urlencode
 
 import pytest
 
@@ -142,6 +143,157 @@ async def test_a_broken_text_is_not_proposed_and_the_problem_names_line_and_path
     (error,) = answer.json()["errors"]
     assert error["pointer"] == "line 5 /qualified_lead/fit/0/points"
     assert error["found"] == "x"
+
+
+NEVER = SOUND.replace('lead.country == "DE"', 'lead.country == "Germany"')
+DOUBTFUL = SOUND.replace("lead.email.endsWith", "lead.e_mail.endsWith")
+
+
+async def test_a_check_tells_what_can_not_work_and_what_to_do(room):
+    answer = await room.http.post("/v1/agreements/check", {"text": NEVER})
+
+    assert (answer.json()["sound"], answer.json()["faults"]) == (False, [])
+    (finding,) = answer.json()["findings"]
+    assert (finding["line"], finding["path"]) == (5, "/qualified_lead/fit/0/when")
+    assert (finding["level"], finding["code"]) == ("error", "never_holds")
+    assert "two letters" in finding["advice"]
+
+
+async def test_what_can_not_work_is_not_proposed(room):
+    answer = await propose(room, NEVER)
+
+    assert answer.status == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "line 5 /qualified_lead/fit/0/when"
+    assert "our market" in error["found"]
+    assert await room.rows("SELECT * FROM proposals") == []
+
+
+async def test_a_warning_is_told_and_stops_nothing(room):
+    told = (await room.http.post("/v1/agreements/check", {"text": DOUBTFUL})).json()
+
+    assert [(one["level"], one["code"]) for one in told["findings"]] == [
+        ("warning", "field_misspelt")
+    ]
+    assert told["sound"]
+    assert (await propose(room, DOUBTFUL)).status == 200
+
+
+async def test_a_check_knows_what_the_sources_fill(room, tmp_path):
+    file = tmp_path / "sources.yaml"
+    file.write_text(
+        "sources: {web: {type: plain, mapping: {email: email, attributes: {size: size}}}}"
+    )
+    room.service.api.state.sources = file
+    text = SOUND.replace("lead.email.endsWith", "lead.industry.endsWith")
+
+    told = (await room.http.post("/v1/agreements/check", {"text": text})).json()
+
+    assert [one["code"] for one in told["findings"]] == ["field_unfilled", "kind_unfilled"]
+
+
+async def test_a_text_that_is_too_large_is_refused_unread(room):
+    large = "# " + "x" * 400_000 + "\n" + SOUND
+
+    told = (await room.http.post("/v1/agreements/check", {"text": large})).json()
+
+    assert told["faults"][0]["expected"] == "at most 256 KiB"
+    assert (await propose(room, large)).status == 422
+    assert (await propose(room, "x" * 10_000_000)).status == 413
+
+
+async def test_the_schema_is_served(room):
+    answer = await room.http.get("/v1/agreements/schema")
+
+    assert answer.status == 200
+    assert answer.json()["properties"]["qualified_lead"]["required"] == ["tiers"]
+
+
+async def test_people_sign_by_what_changes(room):
+    changed = SOUND.replace("points: 20", "points: 25")
+    await room.sign()
+    await propose(room, changed)
+
+    answer = (await room.http.get("/v1/agreements/default/diff")).json()
+
+    assert (answer["before_version"], answer["after_version"]) == (1, None)
+    assert answer["text_sha256"] == sha256_of(changed)
+    (change,) = answer["changes"]
+    assert (change["how"], change["name"], change["term"]) == (
+        "changed",
+        "our market",
+        "points",
+    )
+    assert (change["before"], change["after"]) == ("+20", "+25")
+    assert change["words"] == '~ rule "our market", points: +20 -> +25'
+
+
+async def test_any_two_versions_are_compared(room):
+    text = {"accept": "text/plain"}
+    for points in (20, 25, 30):
+        await room.sign(SOUND.replace("points: 20", f"points: {points}"))
+
+    async def compared(**query):
+        path = "/v1/agreements/default/diff?" + urlencode(query)
+        return (await room.http.request("GET", path, headers=text)).body.decode()
+
+    assert "+25 -> +30" in await compared()
+    assert "+20 -> +25" in await compared(to=2)
+    assert "+20 -> +30" in await compared(**{"from": 1})
+    assert "+30 -> +20" in await compared(**{"from": 3, "to": 1})
+    assert "Nothing that is agreed changes" in await compared(**{"from": 3})
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("from=0", 422), ("to=9", 404), ("to=1", 404), ("from=x", 422)]
+)
+async def test_a_version_that_is_not_there_is_not_compared(room, query, status):
+    await room.sign()
+
+    assert (await room.http.get(f"/v1/agreements/default/diff?{query}")).status == status
+
+
+async def test_a_version_is_shown_as_a_page(room):
+    await room.sign()
+
+    answer = await room.http.request(
+        "GET", "/v1/agreements/default", headers={"accept": "text/plain"}
+    )
+
+    assert "our market" in answer.body.decode()
+    assert "A quarter: 40 customers" in answer.body.decode()
+
+
+async def test_history_keeps_who_signed_when_and_why(room):
+    await propose(room)
+    await sign(room, comment="as discussed")
+    await sign(room, side="sales", signer="Tom", comment="for this quarter")
+
+    (told,) = (await room.http.get("/v1/agreements", name="default")).json()["items"]
+
+    assert [(one["signer"], one["comment"]) for one in told["signatures"]] == [
+        ("Mara", "as discussed"),
+        ("Tom", "for this quarter"),
+    ]
+    assert all(one["signed_at"] for one in told["signatures"])
+
+
+async def test_a_proposal_that_races_the_second_signature_never_mixes_texts(room):
+    """Whichever comes first: what is in force is a text that both signed, whole."""
+    for round_ in range(5):
+        text, other = SOUND + f"# {round_}\n", SOUND + f"# other {round_}\n"
+        await propose(room, text)
+        await sign(room, text=text)
+
+        second, _ = await asyncio.gather(
+            sign(room, side="sales", signer="Tom", text=text), propose(room, other)
+        )
+
+        signed = await room.promised("AgreementSigned")
+        hashes = [event.agreement.text_sha256 for event in signed]
+        assert second.status in {200, 409}
+        assert (sha256_of(text) in hashes) == (second.status == 200)
+        assert sha256_of(other) not in hashes
 
 
 async def test_history_is_paged(room):

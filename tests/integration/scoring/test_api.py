@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from leadloop.v1.agreement_pb2 import Rule
 from services.scoring.app import build
 from services.scoring.settings import Settings
 from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
+    GERMAN,
     ONE,
     THREE,
     TWO,
@@ -101,6 +103,51 @@ async def test_a_lead_before_the_first_agreement_has_no_points(client, handle):
     assert "No agreement is signed yet" in page
 
 
+async def test_what_would_change_a_score_and_when_it_fades_are_told(client, handle):
+    fading = Rule(name="visit", is_engagement=True, condition="true", points=10, within_days=30)
+    await handle(signed(rules=(GERMAN, fading)))
+    await handle(captured(activity=visit(1)))
+
+    shown = (await client.get(f"/v1/scores/{ONE}")).json()
+    page = (await client.get(f"/v1/scores/{ONE}/explanation")).body.decode()
+
+    assert shown["would_change"] == [
+        {
+            "kind": "activity",
+            "name": "visit",
+            "condition": "true",
+            "activity_kind": "",
+            "points": 10,
+            "tier": "A",
+            "times": 2,
+            "is_again": True,
+            "unknown": [],
+        }
+    ]
+    assert shown["fades"] == {"fades_on": "2026-04-01", "tier": ""}
+    assert "If nothing happens: no tier from 2026-04-01 on." in page
+
+
+async def test_what_time_and_limits_took_is_on_the_page(client, handle, clock):
+    fading = Rule(
+        name="visit",
+        is_engagement=True,
+        condition="true",
+        points=10,
+        count_max=2,
+        half_life_days=10,
+    )
+    await handle(signed(rules=(GERMAN, fading)))
+    await handle(captured())
+    await handle(recorded(visit(1)), recorded(visit(2)), recorded(visit(3)))
+    clock.advance_to(MONDAY_MORNING + 10 * DAY)
+
+    page = (await client.get(f"/v1/scores/{ONE}/explanation")).body.decode()
+
+    assert "    +10  visit                           3 times, last on" in page
+    assert "         of 30 points: 10 lost with time, 10 above the agreed limit" in page
+
+
 async def test_the_explanation_is_a_readable_page(client, handle, clock):
     await handle(signed())
     await handle(captured(activity=visit(1, url="/pricing")))
@@ -111,25 +158,28 @@ async def test_the_explanation_is_a_readable_page(client, handle, clock):
 
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.body.decode().splitlines() == [
-        f"Lead {ONE}",
-        "Tier B",
-        "30 points = 20 for who they are + 10 for what they did",
-        "under the agreement 'sales', version 1",
+        f"ada@example.com (lead {ONE})",
+        "Tier B, 30 points = 20 for who they are + 10 for what they did",
+        "Under the agreement 'sales', version 1",
         "",
-        "Who they are: 20",
+        "Who they are: 20 points",
         "    +20  german",
         "",
-        "What they did: 10",
-        "    +10  visit                             "
-        "1 x, newest 2026-03-02 09:01 UTC, page_view /pricing",
+        "What they did: 10 points",
+        "    +10  visit                           "
+        "1 time, last on 2026-03-02 09:01 UTC: page view /pricing",
         "",
         "All gates are open.",
         "",
-        "To tier A: 20 more points for what they did.",
+        "To tier A: 20 more points for what they did; it asks for",
+        "  total >= 50",
+        "",
+        "What would change it",
+        "    +10  visit: one more page view, 2 of them -> tier A",
         "",
         "Cycle 1 (tier B) since 2026-03-02 09:00 UTC: given back by sales "
         "on 2026-03-03 09:00 UTC, No need now",
-        "Cools down until 2026-03-04 09:00 UTC; then something new that they did counts.",
+        "Cools down until 2026-03-04 09:00 UTC; then something new they did counts.",
     ]
 
 

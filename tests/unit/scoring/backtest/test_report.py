@@ -25,7 +25,7 @@ def a_history(folder, leads=300):
         people.write(HEADER)
         for n in range(leads):
             won = n % 5 == 0 or n % 7 == 0
-            title = "Head of <IT>" if won or n % 3 == 0 else "Clerk"
+            title = "Head of <IT>" if n % 3 == 0 or n % 7 == 0 else "Clerk"
             row = (n, f"2026-0{n % 3 + 1}-{n % 28 + 1:02}", ("DE", "FR")[n % 2], "ACME", title)
             closed = "2026-06-01" if won else ""
             people.write(f"{','.join(map(str, row))},a@b.example,{'won' if won else 'lost'},")
@@ -79,7 +79,7 @@ def test_a_report_answers_every_question(backtest):
 
 
 def test_a_report_warns_of_rules_on_columns_that_tell_the_outcome(backtest):
-    (warning,) = (w for w in report_of(backtest[0]).warnings if "closed_on" in w)
+    (warning,) = (w for w in report_of(backtest[0]).warnings if w.startswith("The column"))
 
     assert warning.startswith("The column 'closed_on' is filled almost only for leads")
     assert warning.endswith("proves nothing: is closed.")

@@ -1,0 +1,127 @@
+"""A backtest on our own past, read from scoring's database in pages."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from leadloop.clock import SystemClock
+from leadloop.database import Database, is_unreachable
+from leadloop.errors import Rejected
+from leadloop.ids import Ids
+from services.scoring.backtest.remarks import Deeds, remarks_on_ledger
+from services.scoring.backtest.run import (
+    DEFAULTS,
+    Backtest,
+    Found,
+    Options,
+    Proposal,
+    Step,
+    Watch,
+    begun,
+    replayed,
+)
+from services.scoring.backtest.workers import Workers
+from services.scoring.history import ledger
+from services.scoring.history.aside import SetAside
+from services.scoring.history.ledger import Kept, past_lead_of
+from services.scoring.store import agreement_in_force
+
+PAGE_LEADS: Final = 500
+# What a lead weighs, to tell whether other processes are worth starting.
+LEAD_BYTES: Final = 1_000
+SOURCE: Final = "our own ledger"
+
+
+class PageTask(NamedTuple):
+    """Some leads to replay."""
+
+    leads: list[Kept]
+    proposal: Proposal
+
+
+def backtest_ledger(
+    url: str,
+    proposal: Proposal,
+    options: Options = DEFAULTS,
+    watch: Watch = lambda _: None,
+) -> Backtest:
+    """Replay our own past.
+
+    Args:
+        url: Of scoring's database, as SQLAlchemy writes it.
+        proposal: What to try; with the agreement in force, if it names no other.
+        options: How to go about it.
+        watch: Is told how far it has come.
+
+    Raises:
+        Rejected: The database can't be reached, or scoring has no tables there.
+    """
+    with asyncio.Runner() as runner:
+        database = Database(url, "scoring", clock=SystemClock(), ids=Ids())
+        try:
+            total, current = runner.run(_begin(database))
+            proposal = proposal if proposal.current else proposal._replace(current=current)
+            found = begun(proposal)
+            pages = _pages(runner, database, proposal)
+            with Workers(options.jobs, total * LEAD_BYTES) as workers:
+                for one in workers.each(replay_page, pages):
+                    found.merge(one)
+                    watch(Step("leads", found.counts.leads.all, total))
+        except Exception as error:
+            if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
+                raise Rejected(
+                    "Scoring's database can't be read: expected one that `leadloop migrate` "
+                    f"has set up, at the address of --database ({type(error).__name__})."
+                ) from error
+            raise
+        finally:
+            runner.run(database.close())
+    return done(proposal, found, options.people)
+
+
+def done(proposal: Proposal, found: Found, people: int) -> Backtest:
+    """Return what was found, with what to know about it."""
+    remarks = remarks_on_ledger(proposal.agreements, found.counts)
+    return Backtest(proposal, found, SOURCE, remarks, people)
+
+
+def replay_page(task: PageTask) -> Found:
+    """Replay some leads."""
+    found = begun(task.proposal)
+    leads = []
+    for kept in task.leads:
+        lead = past_lead_of(kept)
+        if lead is None:
+            why = f"nothing says since when the lead {kept.lead_id} is known"
+            found.aside.add(SetAside("leads", 0, "no time", why))
+        else:
+            leads.append(lead)
+    for _ in replayed(iter(leads), task.proposal, found):
+        # What changes is counted as it comes by.
+        pass
+    found.deeds = Deeds(sum(len(lead.activities) for lead in leads))
+    return found
+
+
+def _pages(
+    runner: asyncio.Runner, database: Database, proposal: Proposal
+) -> Iterator[PageTask]:
+    """Read page after page, each when a process is free for it."""
+    after = ledger.FIRST
+    while leads := runner.run(_page(database, after)):
+        after = leads[-1].lead_id
+        yield PageTask(leads, proposal)
+
+
+async def _begin(database: Database) -> tuple[int, bytes | None]:
+    """Return how many leads there are, and the agreement in force."""
+    async with database.transaction() as work:
+        connection = work.connection
+        return await ledger.count_leads(connection), await agreement_in_force(connection)
+
+
+async def _page(database: Database, after: str) -> list[Kept]:
+    async with database.transaction() as work:
+        return await ledger.read_page(work.connection, after, PAGE_LEADS)

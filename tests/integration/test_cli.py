@@ -1,0 +1,140 @@
+"""The command line asks a running Leadloop over HTTP, and tells people what it answers."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from leadloop.stepper import Stepper
+from services import cli
+from services.client import Refused
+from services.embedded import assemble
+from services.shadow_cli import shadow
+from tests.asgi import Client
+from tests.conftest import until
+from tests.integration.scoring.proposals import a_text
+
+pytestmark = pytest.mark.integration
+
+SIGNED = a_text()
+PROPOSED = a_text(engagement=("{name: visit, on: page_view, points: 30}",))
+ADA = {
+    "email": "ada@example.com",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "country": "DE",
+    "activity": {"kind": "page_view", "attributes": {"url": "/pricing"}},
+}
+
+
+@dataclass
+class Loop:
+    """A running Leadloop with an agreement in force.
+
+    Attributes:
+        settle: Has its services do what is due.
+    """
+
+    url: str
+    client: Client
+    settle: Callable[[], Awaitable[int]]
+
+    async def command(self, app: Typer, *arguments: str) -> Result:
+        """Run a command against it."""
+        line = [*arguments, "--url", self.url]
+        return await asyncio.to_thread(CliRunner().invoke, app, line)
+
+    async def told(self, app: Typer, *arguments: str) -> str:
+        """Return what a command that succeeds prints."""
+        result = await self.command(app, *arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """Answer requests on a free port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        config = uvicorn.Config(app, log_config=None, lifespan="off")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[door]))
+        await until(lambda: server.started)
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def loop(database_url, clock, ids, monkeypatch):
+    monkeypatch.delenv("LEADLOOP_API_TOKEN", raising=False)
+    embedded = await assemble(
+        database_url, clock=clock, ids=ids, parts={"intake": {"sources": {}}}
+    )
+    stepper = Stepper(embedded.services, embedded.transport, clock)
+    client = Client(embedded.app)
+    proposed = (await client.post("/v1/agreements", {"text": SIGNED})).json()
+    for side, signer in (("marketing", "Mara Lindt"), ("sales", "Tom Berger")):
+        signature = {"side": side, "signer": signer, "text_sha256": proposed["text_sha256"]}
+        answer = await client.post("/v1/agreements/sales/sign", signature)
+        assert answer.status == 200, answer.body
+    async with served(embedded.app) as url:
+        yield Loop(url, client, stepper.settle)
+    await stepper.close()
+    for service in embedded.services:
+        await service.close()
+
+
+async def test_a_score_is_explained_by_e_mail_address_by_id_and_as_of_a_day(loop):
+    taken = (await loop.client.post("/v1/leads", ADA)).json()
+    await loop.settle()
+
+    page = await loop.told(cli.app, "explain", "Ada@Example.com")
+    same = await loop.told(cli.app, "explain", taken["lead_id"])
+    today = await loop.told(cli.app, "explain", taken["lead_id"], "--at", "2026-03-02")
+    shown = json.loads(await loop.told(cli.app, "explain", "ada@example.com", "--json"))
+
+    assert page == same
+    assert page.startswith(f"Ada Lovelace (lead {taken['lead_id']})\nTier B, 30 points")
+    assert "As of 2026-03-02 23:59 UTC" in today
+    assert (shown["lead_id"], shown["total"]) == (taken["lead_id"], 30)
+
+
+async def test_an_address_of_nobody_is_refused_without_repeating_it(loop):
+    result = await loop.command(cli.app, "explain", "nobody@example.com")
+
+    assert isinstance(result.exception, Refused)
+    assert str(result.exception) == "no lead has this e-mail address"
+
+
+async def test_a_shadow_is_started_shown_and_stopped(loop, tmp_path):
+    text = tmp_path / "proposed.yaml"
+    text.write_text(PROPOSED)
+    started = await loop.told(shadow, "start", str(text), "--days", "7")
+    shadow_id = started.split()[1]
+    await loop.client.post("/v1/leads", ADA)
+    await loop.settle()
+
+    listed = await loop.told(shadow, "list")
+    page = await loop.told(shadow, "show", shadow_id)
+    shown = json.loads(await loop.told(shadow, "show", shadow_id, "--json"))
+    stopped = await loop.told(shadow, "stop", shadow_id)
+
+    assert started == f"Shadow {shadow_id} runs until 2026-03-09.\n"
+    assert f"Shadow {shadow_id} of 'sales'" in listed
+    assert "        1  qualified by both" in page
+    assert "        1  tier B -> tier A" in page
+    assert "      visit: +10 -> +30" in page
+    assert shown["differences"][0]["shadow"]["tier"] == "A"
+    assert "ended on 2026-03-02" in stopped
+
+
+async def test_before_the_first_shadow_the_list_says_so(loop):
+    assert await loop.told(shadow, "list") == "No shadow was ever started.\n"
