@@ -63,7 +63,7 @@ class ShadowLoop:
 
     name = SHADOW
     idle = timedelta(seconds=30)
-    # It takes a fifth of the time at most.
+    # What is live has the processor to itself for a while after each pass.
     gathers = 4
 
     def __init__(self, database: Database) -> None:

@@ -2,9 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from random import Random
 
 import pytest
 
+from leadloop.agreement.contract import to_contract
+from leadloop.agreement.reader import read_agreement
+from leadloop.events import timestamp
+from leadloop.v1.agreement_pb2 import AgreementSigned
 from services.scoring.app import build
 from services.scoring.settings import Settings
 from services.scoring.shadow import ShadowLoop
@@ -24,12 +29,19 @@ from tests.integration.scoring.builders import (
     visit,
 )
 from tests.integration.scoring.proposals import a_text
-from tests.integration.scoring.readers import rows, state_of
+from tests.integration.scoring.readers import rescored, rows, state_of
 
 pytestmark = pytest.mark.integration
 
 DAY = timedelta(days=1)
 EARLIER = a_text(tiers=("{name: A, when: total >= 50}", "{name: B, when: total >= 20}"))
+PROPOSED = a_text(
+    engagement=(
+        "{name: visit, on: page_view, points: 25, half_life: 10d, at_most: 3 per 7d}",
+        """{name: german visit, when: lead.country == 'DE', points: 7, within: 14d}""",
+    ),
+    tiers=("{name: A, when: total >= 60}", "{name: B, when: total >= 5}"),
+)
 RICHER = a_text(engagement=("{name: visit, on: page_view, points: 30}",))
 
 
@@ -306,3 +318,36 @@ async def test_a_shadow_runs_before_any_agreement_is_signed(client, handle, look
 
     (one,) = await differing(client, shadow_id)
     assert (one["shadow"]["tier"], one["live"]["tier"], one["live_version"]) == ("B", "", 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_shadow_foretells_what_signing_its_text_would_bring(
+    client, handle, look, clock, database, seed
+):
+    random = Random(seed)
+    await handle(signed())
+    lead_ids = [ONE, TWO, THREE]
+    shadow_id = await started(client, PROPOSED, days=90)
+    await handle(*(captured(lead_id, country="AT") for lead_id in lead_ids))
+    for number in range(25):
+        clock.advance_to(clock.now() + random.random() * 2 * DAY)
+        lead_id = random.choice(lead_ids)
+        if random.random() < 0.2:
+            await handle(captured(lead_id, country=random.choice(["DE", "AT", "US"])))
+        else:
+            happened = clock.now() - random.random() * 30 * DAY
+            await handle(recorded(visit(number, happened), lead_id))
+        await look()
+    found = {one["lead_id"]: one for one in await differing(client, shadow_id)}
+    agreement = to_contract(read_agreement(PROPOSED), 2, ())
+    await handle(
+        AgreementSigned(name="sales", agreement=agreement, signed_at=timestamp(clock.now()))
+    )
+    await rescored(database, clock)
+
+    for lead_id in lead_ids:
+        path, foretold = f"/v1/scores/{lead_id}", found[lead_id]
+        now = (await client.get(path)).json()
+        then = (await client.get(path, at=foretold["judged_at"], version=2)).json()
+        assert now["tier"] == foretold["shadow"]["tier"]
+        assert then["total"] == foretold["shadow"]["total"]
