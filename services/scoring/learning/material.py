@@ -55,6 +55,16 @@ def judged_at(lead: PastLead, watched: timedelta = WATCHED) -> datetime:
     return at if lead.decided_at is None else min(at, lead.decided_at)
 
 
+def facts_at(lead: PastLead, moment: datetime) -> Values:
+    """Return what was known of a lead at a moment; what was known first, before that."""
+    facts = lead.facts
+    for learned in lead.learned:
+        if learned.at > moment:
+            break
+        facts = learned.facts
+    return facts
+
+
 class _Row(NamedTuple):
     """A lead as it was judged; the first two put leads in an order of their own."""
 
@@ -138,9 +148,9 @@ class Material:
         return np.array([row.gates_open for row in self._in_order()], dtype=np.bool_)
 
     def _row(self, sample: Sample, agreement: Agreement, key: int, won: bool) -> _Row:
-        lead = sample.lead
+        lead, facts = sample.lead, facts_at(sample.lead, sample.judged_at)
         known = [a for a in lead.activities if a.occurred_at <= sample.judged_at]
-        standing = rules.replay(lead.facts, known, agreement).standing
+        standing = rules.replay(facts, known, agreement).standing
         day = day_of(sample.judged_at)
         return _Row(
             came=(lead.at - _EPOCH) // timedelta(seconds=1),
@@ -149,7 +159,7 @@ class Material:
             score=sum(rules.points_on(standing, agreement, day).given),
             gates_open=not standing.closed,
             strengths=self._packed.pack(*strengths_on(standing, agreement, day)),
-            fields=tuple([_filled(lead.facts, name) for name in self._fields]),
+            fields=tuple([_filled(facts, name) for name in self._fields]),
             source=sample.source,
             reason=sample.reason,
         )

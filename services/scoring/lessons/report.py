@@ -30,6 +30,8 @@ PROPOSED: Final = "Rules that could be added"
 THRESHOLDS: Final = "Thresholds"
 MEASURES: Final = "How good the scores are"
 DRIFT: Final = "Drift"
+# What a terminal shows; files hold all of it.
+SHOWN: Final = (RULES, SUGGESTED, PROPOSED, THRESHOLDS, MEASURES, DRIFT)
 
 
 def report_of(lessons: Lessons) -> Report:
