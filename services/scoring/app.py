@@ -9,13 +9,14 @@ from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.scoring.api import router
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
+from services.scoring.model_api import router as model_router
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
 from services.scoring.shadow import ShadowLoop
 from services.scoring.shadow_api import router as shadow_router
 
 NAME = "scoring"
-PATHS = ("/v1/scores", "/v1/shadows")
+PATHS = ("/v1/scores", "/v1/shadows", "/v1/models")
 
 
 def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
@@ -29,6 +30,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
     )
     api.include_router(router)
     api.include_router(shadow_router)
+    api.include_router(model_router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
     return Service(
         name=NAME,

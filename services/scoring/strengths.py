@@ -6,16 +6,18 @@ precision in which many leads are kept while something is learned.
 
 from collections.abc import Mapping
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from services.scoring.definition import Agreement
-from services.scoring.rules import Standing
 from services.scoring.tallies import worth_on
+
+if TYPE_CHECKING:
+    from services.scoring.rules import Standing
 
 _KEPT: Final = Struct("<f")
 
 
-def strengths_on(standing: Standing, agreement: Agreement, day: int) -> list[float]:
+def strengths_on(standing: "Standing", agreement: Agreement, day: int) -> list[float]:
     """Return the strength of each rule on a day, by the rules' places.
 
     A fit rule's is 1 or 0; an engagement rule's is the number of activities that count, each
@@ -30,7 +32,9 @@ def strengths_on(standing: Standing, agreement: Agreement, day: int) -> list[flo
     return found
 
 
-def named_strengths(standing: Standing, agreement: Agreement, day: int) -> Mapping[str, float]:
+def named_strengths(
+    standing: "Standing", agreement: Agreement, day: int
+) -> Mapping[str, float]:
     """Return the strength of each rule on a day, by name."""
     found = strengths_on(standing, agreement, day)
     return {rule.name: found[place] for place, rule in enumerate(agreement.rules)}

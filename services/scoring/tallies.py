@@ -62,6 +62,11 @@ class Timing:
         is_plain = not self.needs_days and not self.half_life_days
         object.__setattr__(self, "is_plain", is_plain)
 
+    @property
+    def fades(self) -> bool:
+        """Say whether time alone takes points away."""
+        return bool(self.half_life_days or self.within_days)
+
 
 class Tally(NamedTuple):
     """How often an engagement rule held, and the newest activity for which it did.
