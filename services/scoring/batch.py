@@ -382,12 +382,7 @@ class Batch:
 
     def _tell_faults(self) -> None:
         """Report what could not be judged: a human must mend the agreement or add its model."""
-        agreement = self.agreement
-        if agreement is not None and agreement.predictive_model and agreement.model is None:
-            metrics.UNPREDICTED.inc(len(self._changed))
-            log.warning(
-                "model.missing", version=agreement.predictive_model, leads=len(self._changed)
-            )
+        model_store.tell_missing(self.agreement, len(self._changed))
         for (name, cause), times in self._faults.items():
             metrics.FAULTS.labels(cause.name.lower()).inc(times)
             log.warning("condition.not_judged", condition=name, cause=cause.value, times=times)

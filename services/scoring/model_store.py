@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import text
 
 from leadloop.connection import Connection, Row
+from services.scoring import metrics
 from services.scoring.contract import agreement_of
 from services.scoring.definition import Agreement
 from services.scoring.models import Model, Unsound, read_model
@@ -100,6 +101,14 @@ async def judge_of(connection: Connection, body: bytes) -> Agreement:
             _attached.clear()
         _attached[key] = found
     return found
+
+
+def tell_missing(agreement: Agreement | None, leads: int) -> None:
+    """Report leads judged without the model that their agreement names: it must be added."""
+    if agreement is None or not agreement.predictive_model or agreement.model is not None:
+        return
+    metrics.UNPREDICTED.inc(leads)
+    log.warning("model.missing", version=agreement.predictive_model, leads=leads)
 
 
 async def find_model(connection: Connection, version: str) -> Model | None:
