@@ -37,6 +37,7 @@ class Figures:
     csv_mb: float
     qualified: int
     rss_mb_process_max: float
+    core_seconds: float
 
 
 @dataclass
@@ -91,6 +92,14 @@ class Replayed(NamedTuple):
     tenths: list[Tenth]
 
 
+class Cost(NamedTuple):
+    """What a replay took; `core_seconds` are those of the processor, of all processes."""
+
+    seconds: float
+    core_seconds: float
+    csv_mb: float
+
+
 app = report.command_line()
 
 
@@ -109,35 +118,46 @@ def main(
         size = sum(path.stat().st_size for path in folder.glob("*.csv")) / 1e6
         report.tell(f"wrote {size:,.0f} MB of CSV; now they are replayed")
         with watched() as memory:
-            began = time.perf_counter()
+            began, before = time.perf_counter(), spent()
             found = replay(folder, leads, jobs=jobs, against=against, memory=memory)
             seconds = time.perf_counter() - began
-    _present(found, seconds, size, memory)
+            cores = spent() - before
+    _present(found, Cost(seconds, cores, size), memory)
 
 
-def _present(replayed: Replayed, seconds: float, csv_mb: float, memory: Memory) -> None:
+def _present(replayed: Replayed, cost: Cost, memory: Memory) -> None:
     found = replayed.backtest.found
     figures = Figures(
         leads=found.counts.leads.all,
-        seconds=seconds,
+        seconds=cost.seconds,
         rss_mb_max=memory.most,
         activities=found.deeds.all,
-        leads_per_second=found.counts.leads.all / seconds,
-        csv_mb=csv_mb,
+        leads_per_second=found.counts.leads.all / cost.seconds,
+        csv_mb=cost.csv_mb,
         qualified=found.counts.qualified.all,
         rss_mb_process_max=memory.most_of_one,
+        core_seconds=cost.core_seconds,
     )
     header = ("phase", "done", "seconds", "RSS in MB")
     report.table("Memory on the way", header, replayed.tenths)
     report.table(
         "A backtest from CSV files",
-        ("leads", "activities", "MB of CSV", "seconds", "leads/s", "RSS in MB, at most"),
+        (
+            "leads",
+            "activities",
+            "MB of CSV",
+            "seconds",
+            "of cores",
+            "leads/s",
+            "RSS in MB, at most",
+        ),
         [
             (
                 f"{figures.leads:,}",
                 figures.activities,
-                csv_mb,
-                seconds,
+                cost.csv_mb,
+                cost.seconds,
+                cost.core_seconds,
                 figures.leads_per_second,
                 memory.most,
             )
@@ -175,6 +195,14 @@ def replay(
         options = Options(people=20, jobs=jobs, folder=folder)
         found = backtest_export(told, proposal, options, watch)
     return Replayed(found, list(tenths.values()))
+
+
+def spent() -> float:
+    """Return the processor seconds of this process and of all that it started and ended."""
+    times = psutil.Process().cpu_times()
+    own: float = times.user + times.system
+    children: float = times.children_user + times.children_system
+    return own + children
 
 
 def _body(text: str) -> bytes:

@@ -141,14 +141,10 @@ def sign(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Sign a proposed text; it is in force once both sides have signed that very text."""
-    from leadloop.agreement.reader import sha256_of
-
-    file = Path(text)
-    known = sha256_of(_text_of(file)) if text and file.is_file() else text
     signature = {
         "side": side,
         "signer": signer,
-        "text_sha256": known or _looked_at(name, url),
+        "text_sha256": _hash_of(text) if text else _looked_at(name, url),
         "comment": comment,
     }
     out.print_json(data=client_of(url).post(f"/v1/agreements/{quote(name)}/sign", signature))
@@ -255,6 +251,21 @@ def _agreement(reference: str, url: str) -> "Agreement":
     text = _referred(reference, url)
     with _refusals():
         return read_agreement(text, _today())
+
+
+def _hash_of(text: str) -> str:
+    """Return the hash of a text that is given by its file, or by the hash itself.
+
+    Raises:
+        Refused: It is neither.
+    """
+    from leadloop.agreement.reader import sha256_of
+
+    if Path(text).is_file():
+        return sha256_of(_text_of(Path(text)))
+    if re.fullmatch("[0-9a-f]{64}", text):
+        return text
+    raise Refused(f"expected the text's file, or its hash of 64 digits, found {text}")
 
 
 def _looked_at(name: str, url: str) -> str:

@@ -1,5 +1,6 @@
 """`leadloop agreement backtest`: try an agreement on the past before anyone signs it."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,6 +113,8 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     jobs: Jobs = 0,
 ) -> None:
     """Replay history under an agreement: who would have been qualified, when, and how well."""
+    # Who ends it in another way than by Ctrl-C leaves no copies on the disk either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _run(Request(**context.params))
     except Problem as problem:
@@ -279,12 +282,12 @@ def _watching() -> "Iterator[Watch]":
 
 
 def _lines() -> "Watch":
-    said_at = monotonic()
+    said_at = monotonic() - LINE_EVERY_SECONDS
 
     def watch(step: "Step") -> None:
         nonlocal said_at
         if monotonic() - said_at >= LINE_EVERY_SECONDS:
-            said_at = monotonic()
+            said_at = monotonic() - LINE_EVERY_SECONDS
             aside.print(f"{_verb(step)} {_amount(step)}", markup=False)
 
     return watch

@@ -11,7 +11,7 @@ DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,17})\.\d{1,17}", re.ASCII)
 LOWER, CODE, PHONE, NO_NUMBER = "lower case", "code", "phone", "no number"
 
 _CODE = re.compile(r"(?:[A-Z]{2})?")
-_PHONE = re.compile(r"(?:\+[1-9][0-9]{6,14})?")
+_PHONE = re.compile(r"(?:\+[1-9][0-9]{1,16})?")
 _PHONE_PART = re.compile(r"\+?[0-9]*")
 _CODE_PART = re.compile(r"[A-Z]{0,2}")
 
@@ -48,7 +48,7 @@ FORMS: Mapping[str, Form] = {
     PHONE: Form(
         lambda text: bool(_PHONE.fullmatch(text)),
         lambda part: bool(_PHONE_PART.fullmatch(part)),
-        lambda part: not part or bool(re.fullmatch(r"\+(?:[1-9][0-9]{0,14})?", part)),
+        lambda part: not part or bool(re.fullmatch(r"\+(?:[1-9][0-9]{0,16})?", part)),
     ),
     NO_NUMBER: Form(lambda text: not is_number(text), _any, _any),
 }

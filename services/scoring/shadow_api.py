@@ -1,7 +1,8 @@
 """The routes of shadows: let a proposed agreement score live traffic, and see what differs."""
 
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from leadloop.database import Work
 from leadloop.errors import Conflict, NotFound
 from leadloop.events import encode
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.v1 import agreement_pb2
 from leadloop.web import Router, WorkDep
 from services.scoring import shadow_store as store
 from services.scoring.batch import SHADOW
@@ -122,14 +124,13 @@ async def start_shadow(said: ShadowIn, work: WorkDep, response: Response) -> Sha
 
     A text that runs already goes on as it is, and is answered with 200.
     """
-    agreement = read_agreement(said.text, work.now.date())
-    body = encode(to_contract(agreement, 0, ()))
-    agreement_of(body)
+    # Beside the event loop: it takes a while.
+    read = await asyncio.to_thread(_read, said.text, work.now.date())
     shadow = Shadow(
         work.ids.new(work.now),
-        agreement.name,
-        agreement.text_sha256,
-        body,
+        read.name,
+        read.text_sha256,
+        encode(read),
         work.now,
         work.now + timedelta(days=said.days),
     )
@@ -197,6 +198,13 @@ async def end_shadow(shadow_id: UUID, work: WorkDep) -> ShadowOut:
     await store.end(work.connection, shadow.shadow_id, work.now)
     work.wakes.add(SHADOW)
     return ShadowOut.model_validate(await _find(work, shadow_id))
+
+
+def _read(text: str, today: date) -> agreement_pb2.Agreement:
+    """Return the agreement of a sound text, without a version; it can be scored by."""
+    contract = to_contract(read_agreement(text, today), 0, ())
+    agreement_of(encode(contract))
+    return contract
 
 
 async def _find(work: Work, shadow_id: UUID) -> Shadow:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from leadloop.errors import FieldError, Rejected
 from leadloop.events import timestamp
 from leadloop.v1 import lead_pb2
 from services.scoring import fading
@@ -349,7 +350,18 @@ def lead_of(said: LeadIn) -> lead_pb2.Lead:
 
 
 def tried(number: int, said: ActivityIn, now: datetime) -> Activity:
-    """Return an activity of a trial; its place in the list is its id."""
+    """Return an activity of a trial; its place in the list is its id.
+
+    Raises:
+        Rejected: It has not happened yet.
+    """
+    if said.occurred_at is not None and said.occurred_at > now:
+        found = FieldError(
+            f"/activities/{number}/occurred_at",
+            f"a time up to now, {now.isoformat()}",
+            said.occurred_at.isoformat(),
+        )
+        raise Rejected("What has not happened yet can't be scored.", found)
     return activity_of(
         lead_pb2.Activity(
             activity_id=f"activities/{number:04}",

@@ -109,6 +109,35 @@ CYCLES = Table(
     Index("cycles_lead", "lead_id", "opened_at"),
     Index("cycles_one_open", "lead_id", unique=True, postgresql_where=text("stage = 'open'")),
 )
+BACKTESTS = Table(
+    "backtests",
+    METADATA,
+    Column("backtest_id", UUID(as_uuid=False), primary_key=True),
+    Column("text_sha256", Text, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("against", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("leads_done", Integer, nullable=False),
+    Column("leads_total", Integer, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("found", Text, nullable=False),
+    Column("page", Text, nullable=False),
+    CheckConstraint(
+        "state IN ('waiting', 'running', 'done', 'failed')", name="backtests_state"
+    ),
+    Index(
+        "backtests_one_at_once",
+        "text_sha256",
+        "people",
+        unique=True,
+        postgresql_where=text("state IN ('waiting', 'running')"),
+    ),
+    Index("backtests_asked", "asked_at"),
+)
 
 SHADOWS = Table(
     "shadows",

@@ -204,7 +204,9 @@ def _units_on(tally: Tally, timing: Timing, day: int) -> int:
     if tally.days:
         open_days = _counting(_pairs(tally.days), timing, day)
         grown += sum([times * _grown(since, half_life) for since, times in open_days])
-    halves, rest = divmod(day, half_life)
+    # Asked about a day before its newest activity, a tally is worth no more than on that one.
+    newest = tally.newest_us // _MICROSECONDS_A_DAY - _DAYS_BEFORE_EPOCH
+    halves, rest = divmod(max(day, newest), half_life)
     return grown * _shrunk(half_life)[rest] >> (_UNIT_BITS + halves)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from leadloop.conditions import Values
+from leadloop.conditions import NOTHING, Values
 from services.scoring import fading, rules
 from services.scoring.definition import Activity, Agreement, Rule, Tier
 from services.scoring.likely import likely_activity
@@ -19,7 +19,7 @@ from services.scoring.tallies import counted, day_of
 
 STEPS_MAX = 10
 # So often at most is one thing supposed to happen again.
-TIMES_MAX = 10
+TIMES_MAX = 5
 _FADES_LOOKED_AT_MAX = 10
 _NEVER = TIMES_MAX + 1
 _UNKNOWN = (None, "", "unknown")
@@ -194,41 +194,52 @@ def _fact(now: _Now, rule: Rule, kind: Kind, fit: tuple[str, ...]) -> Step:
 
 def _repeated(now: _Now, values: Values, name: str, rule: Rule | None) -> Step:
     """Suppose one activity, again and again, until it reaches a tier above."""
-    first = _with_activity(now.lead, values, 1, rule)
-    times, sums, tier = 1, _sums(first), _tier(first)
-    points, first_tier, then = sums.total - now.total, tier, first
+    names, kind = _counting(now.lead, values, rule), str(values.get("kind", ""))
+
+    def once_more(lead: Lead, number: int) -> Lead:
+        activity = Activity(f"supposed/{number:03}", kind, lead.at, values)
+        return _with_activity(lead, activity, names)
+
+    then = once_more(now.lead, 1)
+    times, sums, tier = 1, _sums(then), _tier(then)
+    points, first_tier = sums.total - now.total, tier
     while times < TIMES_MAX and not now.is_above(tier):
         times += 1
-        then = _with_activity(then, values, times, rule)
+        then = once_more(then, times)
         before, sums = sums, _sums(then)
         if sums == before:
             break
-        tier = _tier(then)
+        tier = rules.tier_of(then.standing, sums, then.facts, then.agreement)[0]
     reaches = now.is_above(tier)
     return Step(
         Kind.ACTIVITY,
         name,
         rule.condition.text if rule else "",
-        str(values.get("kind", "")),
+        kind,
         points,
         tier if reaches else first_tier,
         times if reaches else 0,
     )
 
 
-def _with_activity(lead: Lead, values: Values, number: int, rule: Rule | None) -> Lead:
-    """Return the lead as it is once it did this; the rule that asks for it surely counts it."""
+def _counting(lead: Lead, values: Values, rule: Rule | None) -> list[str]:
+    """Return the rules that count an activity; the one that asks for it surely does."""
     kind = str(values.get("kind", ""))
-    activity = Activity(f"supposed/{number:03}", kind, lead.at, values)
-    tallies = dict(lead.standing.tallies)
+    names = [] if rule is None else [rule.name]
     for name, function in lead.agreement.functions_for(kind):
-        is_asked = rule is not None and name == rule.name
-        if is_asked or function(lead.facts, values, {}) is HOLDS:
-            timing = lead.agreement.rule(name).timing
-            hit = (activity.occurred_at, activity.activity_id)
-            tally = counted(tallies.get(name), hit, timing)
-            if tally is not None:
-                tallies[name] = tally
+        if name not in names and function(lead.facts, values, NOTHING) is HOLDS:
+            names.append(name)
+    return names
+
+
+def _with_activity(lead: Lead, activity: Activity, names: list[str]) -> Lead:
+    """Return the lead as it is once it did this, which these rules count."""
+    tallies = dict(lead.standing.tallies)
+    hit = (activity.occurred_at, activity.activity_id)
+    for name in names:
+        tally = counted(tallies.get(name), hit, lead.agreement.rule(name).timing)
+        if tally is not None:
+            tallies[name] = tally
     standing = lead.standing._replace(tallies=tallies, newest=activity)
     return lead._replace(standing=standing)
 

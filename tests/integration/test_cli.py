@@ -17,13 +17,13 @@ from leadloop.stepper import Stepper
 from services import cli
 from services.client import Refused
 from services.embedded import assemble
-from services.shadow_cli import shadow
 from tests.asgi import Client
 from tests.conftest import until
 from tests.integration.scoring.proposals import a_text
 
 pytestmark = pytest.mark.integration
 
+SHADOW = (cli.app, "agreement", "shadow")
 SIGNED = a_text()
 PROPOSED = a_text(engagement=("{name: visit, on: page_view, points: 30}",))
 ADA = {
@@ -117,15 +117,15 @@ async def test_an_address_of_nobody_is_refused_without_repeating_it(loop):
 async def test_a_shadow_is_started_shown_and_stopped(loop, tmp_path):
     text = tmp_path / "proposed.yaml"
     text.write_text(PROPOSED)
-    started = await loop.told(shadow, "start", str(text), "--days", "7")
+    started = await loop.told(*SHADOW, "start", str(text), "--days", "7")
     shadow_id = started.split()[1]
     await loop.client.post("/v1/leads", ADA)
     await loop.settle()
 
-    listed = await loop.told(shadow, "list")
-    page = await loop.told(shadow, "show", shadow_id)
-    shown = json.loads(await loop.told(shadow, "show", shadow_id, "--json"))
-    stopped = await loop.told(shadow, "stop", shadow_id)
+    listed = await loop.told(*SHADOW, "list")
+    page = await loop.told(*SHADOW, "show", shadow_id)
+    shown = json.loads(await loop.told(*SHADOW, "show", shadow_id, "--json"))
+    stopped = await loop.told(*SHADOW, "stop", shadow_id)
 
     assert started == f"Shadow {shadow_id} runs until 2026-03-09.\n"
     assert f"Shadow {shadow_id} of 'sales'" in listed
@@ -137,4 +137,4 @@ async def test_a_shadow_is_started_shown_and_stopped(loop, tmp_path):
 
 
 async def test_before_the_first_shadow_the_list_says_so(loop):
-    assert await loop.told(shadow, "list") == "No shadow was ever started.\n"
+    assert await loop.told(*SHADOW, "list") == "No shadow was ever started.\n"

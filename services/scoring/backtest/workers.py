@@ -5,9 +5,9 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
-from multiprocessing import get_context
-from os import cpu_count
-from threading import current_thread, main_thread
+from multiprocessing import get_context, parent_process
+from os import _exit, cpu_count
+from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -82,5 +82,14 @@ class Workers:
 def _begin() -> None:
     """Leave Ctrl-C to the parent, and do not look for cycles where none are made."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     gc.freeze()
     gc.set_threshold(200_000, 50, 50)
+
+
+def _end_with_parent() -> None:
+    """End when the parent is killed: a worker would wait for its next task for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        _exit(1)

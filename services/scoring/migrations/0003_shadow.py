@@ -4,7 +4,7 @@ from alembic import op
 
 from leadloop import schema
 
-revision = "scoring_0003_shadow"
+revision = "scoring_0003"
 down_revision = "scoring_0002"
 
 # A running one has a slot: so there are never more of them than slots, whoever starts them.

@@ -277,3 +277,15 @@ async def test_what_rules_count_is_on_the_score_whatever_the_order(client, handl
     shown = (await client.get(f"/v1/scores/{ONE}")).json()
 
     assert shown["parts"][1]["evidence"]["activity_id"] == "visit-5"
+
+
+async def test_a_trial_of_what_is_still_to_come_is_refused_by_its_place(client, handle, clock):
+    await handle(signed())
+    later = (clock.now() + DAY).isoformat()
+
+    body = {"activities": [{"kind": "page_view", "occurred_at": later}]}
+    answer = await client.post("/v1/scores/try", body)
+
+    assert answer.status == 422
+    pointers = [error["pointer"] for error in answer.json()["errors"]]
+    assert pointers == ["/activities/0/occurred_at"]

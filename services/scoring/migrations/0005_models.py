@@ -4,8 +4,8 @@ from alembic import op
 
 from leadloop import schema
 
-revision = "scoring_0004_models"
-down_revision = "scoring_0003_shadow"
+revision = "scoring_0005"
+down_revision = "scoring_0004"
 
 # A version says the same for ever, so no row is changed but for how far leads were judged again
 # because their agreement was signed before its model came.
