@@ -12,19 +12,12 @@ from leadloop.events import Envelope, encode, moment
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
 from leadloop.v1 import lead_pb2
-from services.scoring import (
-    fading,
-    ledger_store,
-    metrics,
-    model_store,
-    rules,
-    shadow_store,
-    store,
-)
+from services.scoring import fading, ledger_store, metrics, rules, shadow_store, store
 from services.scoring.contract import facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
 from services.scoring.definition import Activity, Agreement
 from services.scoring.ledgers import Ledgers
+from services.scoring.model_store import judge_of, tell_missing
 from services.scoring.past import Past
 from services.scoring.rules import HOLDS, Decision, Fault, Standing, Sums
 from services.scoring.tables import Closing, CycleRecord, Known, LeadState
@@ -382,7 +375,7 @@ class Batch:
 
     def _tell_faults(self) -> None:
         """Report what could not be judged: a human must mend the agreement or add its model."""
-        model_store.tell_missing(self.agreement, len(self._changed))
+        tell_missing(self.agreement, len(self._changed))
         for (name, cause), times in self._faults.items():
             metrics.FAULTS.labels(cause.name.lower()).inc(times)
             log.warning("condition.not_judged", condition=name, cause=cause.value, times=times)
@@ -398,5 +391,5 @@ async def open_batch(work: Work, lead_ids: Collection[str]) -> Batch:
         states.update(survivors)
     # Read after the locks: whoever held them may have judged by a version signed meanwhile.
     body, is_shadowed = await store.in_force(work.connection)
-    agreement = await model_store.judge_of(work.connection, body) if body else None
+    agreement = await judge_of(work.connection, body) if body else None
     return Batch(work, agreement, states.values(), is_shadowed=is_shadowed)
