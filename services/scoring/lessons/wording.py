@@ -157,11 +157,11 @@ def _added(text: str, root: yaml.MappingNode, added: Sequence[Added]) -> Iterato
     if fit is None:
         yield _new_list(text, root, added)
     elif isinstance(fit, yaml.SequenceNode) and fit.flow_style:
-        at = _end_of(fit.value[-1]) if fit.value else fit.end_mark.index - 1
+        at = _end_of(text, fit.value[-1]) if fit.value else fit.end_mark.index - 1
         rules = ", ".join(map(_item, added))
         yield _Edit(at, at, f", {rules}" if fit.value else rules)
     elif isinstance(fit, yaml.SequenceNode):
-        at = _line_end(text, _end_of(fit.value[-1]))
+        at = _line_end(text, _end_of(text, fit.value[-1]))
         indent = " " * fit.start_mark.column
         yield _inserted(text, at, [f"{indent}- {_item(rule)}" for rule in added])
 
@@ -207,16 +207,16 @@ def _line_end(text: str, at: int) -> int:
     return min(ends, default=len(text))
 
 
-def _end_of(node: yaml.Node) -> int:
+def _end_of(text: str, node: yaml.Node) -> int:
     """Return where a value ends; of a block, where the last value in it does."""
     if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        return _end_of(node.value[-1][1])
+        return _end_of(text, node.value[-1][1])
     if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
-        return _end_of(node.value[-1])
+        return _end_of(text, node.value[-1])
     end: int = node.end_mark.index
     if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}:
-        # Such a text ends behind its last line.
-        return end - 1
+        # Such a text takes the blank lines behind it along.
+        return len(text[:end].rstrip())
     return end
 
 
