@@ -15,6 +15,7 @@ from leadloop.conditions import NOTHING, Values, Verdict
 from services.scoring import tallies
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
+from services.scoring.strengths import named_strengths
 from services.scoring.tallies import Hit, Tally
 
 HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS
@@ -155,7 +156,7 @@ def score(
 def score_on(standing: Standing, facts: Values, agreement: Agreement, day: int) -> Score:
     """Return the score of a standing on a day."""
     points = points_on(standing, agreement, day)
-    sums = sums_of(points, agreement)
+    sums = sums_of(points, agreement, predicted_on(standing, facts, agreement, day))
     tier, _ = tier_of(standing, sums, facts, agreement)
     return score_of(standing, points, sums, tier, agreement)
 
@@ -297,6 +298,15 @@ def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) 
     given, border = points.given, len(agreement.fit_rules)
     products = {line: sum([given[n] for n in at]) for line, at in agreement.products.items()}
     return Sums(sum(given[:border]), sum(given[border:]), products, predicted)
+
+
+def predicted_on(
+    standing: Standing, facts: Values, agreement: Agreement, day: int
+) -> int | None:
+    """Return what the agreement's model says on a day; None without one at hand."""
+    if agreement.model is None:
+        return None
+    return agreement.model.predicted(facts, named_strengths(standing, agreement, day))
 
 
 def tier_of(
