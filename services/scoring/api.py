@@ -12,9 +12,10 @@ from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, n
 from leadloop.v1 import agreement_pb2, lead_pb2
 from leadloop.web import Router, WorkDep
 from services.scoring import content, explain, rules, shown, store, views
-from services.scoring.contract import agreement_of, facts_of
+from services.scoring.contract import facts_of
 from services.scoring.cycles import Cycle
 from services.scoring.explain import Explanation
+from services.scoring.model_store import judge_of
 from services.scoring.shown import ContentOut, Moment, Scored, ScoreLine, ScoreOut, Text, Trial
 from services.scoring.stood import Asked, Stood, stood
 from services.scoring.tables import LeadState
@@ -69,7 +70,7 @@ async def try_score(trial: Trial, work: WorkDep) -> Scored:
     body = await store.agreement_in_force(work.connection)
     if body is None:
         raise Conflict("No agreement is signed yet, so there is nothing to score by.")
-    agreement, lead = agreement_of(body), shown.lead_of(trial.lead)
+    agreement, lead = await judge_of(work.connection, body), shown.lead_of(trial.lead)
     facts = facts_of(lead)
     activities = [shown.tried(n, said, work.now) for n, said in enumerate(trial.activities)]
     standing = rules.replay(facts, activities, agreement).standing

@@ -1,4 +1,4 @@
-"""Puts scoring together: the API, the handlers, cool-downs, rescoring and shadows."""
+"""Puts scoring together: the API, the handlers, cool-downs, rescoring, shadows, models."""
 
 from leadloop.clock import Clock
 from leadloop.database import Database
@@ -11,13 +11,14 @@ from services.scoring.api import router
 from services.scoring.backtest_api import router as backtest_router
 from services.scoring.backtest_loop import BacktestLoop
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
+from services.scoring.model_api import router as model_router
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
 from services.scoring.shadow import ShadowLoop
 from services.scoring.shadow_api import router as shadow_router
 
 NAME = "scoring"
-PATHS = ("/v1/scores", "/v1/shadows", "/v1/backtests")
+PATHS = ("/v1/scores", "/v1/shadows", "/v1/backtests", "/v1/models")
 
 
 def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
@@ -31,6 +32,7 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
     )
     api.include_router(router)
     api.include_router(shadow_router)
+    api.include_router(model_router)
     api.include_router(backtest_router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
     return Service(

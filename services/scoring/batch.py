@@ -13,10 +13,11 @@ from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
 from leadloop.v1 import lead_pb2
 from services.scoring import fading, ledger_store, metrics, rules, shadow_store, store
-from services.scoring.contract import agreement_of, facts_of, newest_touch
+from services.scoring.contract import facts_of, newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
 from services.scoring.definition import Activity, Agreement
 from services.scoring.ledgers import Ledgers
+from services.scoring.model_store import judge_of, tell_missing
 from services.scoring.past import Past
 from services.scoring.rules import HOLDS, Decision, Fault, Standing, Sums
 from services.scoring.tables import Closing, CycleRecord, Known, LeadState
@@ -268,7 +269,8 @@ class Batch:
         """Decide on a standing; return the state with it, its points, tier and cycle."""
         now, cycle, facts = self._work.now, after.cycle, self._facts_of(after.lead)
         points = rules.points_on(standing, agreement, day_of(now))
-        sums = rules.sums_of(points, agreement)
+        predicted = rules.predicted_on(standing, facts, agreement, day_of(now))
+        sums = rules.sums_of(points, agreement, predicted)
         tier, faults = rules.tier_of(standing, sums, facts, agreement)
         self._faults.update(faults)
         decision = rules.decide(before.tier, tier, standing, cycle, agreement, now)
@@ -372,7 +374,8 @@ class Batch:
         return facts
 
     def _tell_faults(self) -> None:
-        """Report the conditions that could not be judged: a human must mend the agreement."""
+        """Report what could not be judged: a human must mend the agreement or add its model."""
+        tell_missing(self.agreement, len(self._changed))
         for (name, cause), times in self._faults.items():
             metrics.FAULTS.labels(cause.name.lower()).inc(times)
             log.warning("condition.not_judged", condition=name, cause=cause.value, times=times)
@@ -388,5 +391,5 @@ async def open_batch(work: Work, lead_ids: Collection[str]) -> Batch:
         states.update(survivors)
     # Read after the locks: whoever held them may have judged by a version signed meanwhile.
     body, is_shadowed = await store.in_force(work.connection)
-    agreement = agreement_of(body) if body else None
+    agreement = await judge_of(work.connection, body) if body else None
     return Batch(work, agreement, states.values(), is_shadowed=is_shadowed)

@@ -1,13 +1,14 @@
 """What scoring reads of one version of the agreement, compiled: who is qualified, in rules."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
 from leadloop.conditions import NOTHING, Condition, Function, Values
+from services.scoring.models import Model
 from services.scoring.tallies import Timing
 
 
@@ -97,6 +98,7 @@ class Agreement:
         points_max: By group, or by a side's name: the most points it gives.
         product_lines: In the agreement's order.
         predictive_model: The version of the model that conditions read; empty for none.
+        model: That model, where it is at hand; conditions on `predicted` hold only then.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Agreement:
     product_lines: tuple[str, ...] = ()
     predictive_model: str = ""
     reasons: tuple[Reason, ...] = ()
+    model: Model | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Sort the sides apart: what a side gives is a slice then."""
@@ -175,10 +178,33 @@ class Agreement:
         )
 
     @cached_property
+    def fading_rules(self) -> tuple[tuple[int, Rule], ...]:
+        """Return the rules whose points change by the passing of time, with their places."""
+        return tuple(
+            (place, rule)
+            for place, rule in enumerate(self.rules)
+            if rule.timing.half_life_days or rule.timing.within_days
+        )
+
+    @cached_property
     def tiers_read_activities(self) -> bool:
         """Say whether a tier depends on the newest activity."""
         reads = [tier.condition.reads for tier in self.tiers]
         return any(one is None or one.activity is None or one.activity for one in reads)
+
+    @cached_property
+    def prediction_fades(self) -> bool:
+        """Say whether time alone may change a tier by way of the predicted score."""
+        if self.model is None or not self.tiers_read_predicted:
+            return False
+        fading = [rule for rule in self.rules if rule.timing.fades]
+        return any(rule.name in self.model.levels for rule in fading)
+
+    @cached_property
+    def tiers_read_predicted(self) -> bool:
+        """Say whether a tier depends on the predicted score."""
+        reads = [tier.condition.reads for tier in self.tiers]
+        return any(one is None or "predicted" in one.sums for one in reads)
 
     @cached_property
     def fit_functions(self) -> tuple[tuple[str, Function], ...]:
@@ -201,6 +227,10 @@ class Agreement:
             )
             for kind in kinds
         }
+
+    def with_model(self, model: Model) -> "Agreement":
+        """Return the same agreement with its model at hand."""
+        return replace(self, model=model)
 
     def rule(self, name: str) -> Rule:
         """Return the rule of this name."""

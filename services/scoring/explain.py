@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.scoring import fading
+from services.scoring import fading, foreseen
 from services.scoring.cycles import Stage
 from services.scoring.definition import Activity, Axis
+from services.scoring.learning.predictor import Prediction
 from services.scoring.next_tier import Missing, missing_to_next_tier
 from services.scoring.rules import Part
 from services.scoring.stood import Stood
@@ -47,6 +48,7 @@ class Explanation:
         fade: When time alone changes the tier; None when it never will.
         steps: What would change the score.
         is_asked: A moment or a version was asked for by name.
+        prediction: Of the model that the agreement names; None without one at hand.
     """
 
     stood: Stood
@@ -54,6 +56,7 @@ class Explanation:
     fade: Fade | None = None
     steps: Sequence[Step] = ()
     is_asked: bool = False
+    prediction: Prediction | None = None
 
 
 def explained(stood: Stood, *, is_asked: bool = False) -> Explanation:
@@ -65,7 +68,8 @@ def explained(stood: Stood, *, is_asked: bool = False) -> Explanation:
     missing = missing_to_next_tier(
         stood.standing, score.sums, stood.facts, agreement, score.tier
     )
-    return Explanation(stood, missing, fade(lead), steps(lead), is_asked)
+    prediction = foreseen.prediction_of(lead)
+    return Explanation(stood, missing, fade(lead), steps(lead), is_asked, prediction)
 
 
 def page(explained: Explanation) -> str:
@@ -76,6 +80,7 @@ def page(explained: Explanation) -> str:
         lines = [
             *_head(explained),
             *_points(explained.stood),
+            *foreseen.lines(explained.stood.agreement, explained.prediction),
             *_gates(explained.stood),
             *_next(explained),
             *_steps(explained),

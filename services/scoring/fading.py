@@ -4,6 +4,9 @@ Points that fade or expire move a score in steps at midnight, UTC. A tier can ch
 a sum passes a number that its conditions compare it with. Between two days a sum lies between
 two bounds that never turn: what fades of points, and what fades of penalties. So the first day
 on which a bound passes such a number is found by halving, and then looked at exactly.
+
+A predictive score changes in steps too: where the strength of a rule passes a number that the
+model asks for. Without a new activity a strength only falls, so these days are found likewise.
 """
 
 from bisect import bisect_right
@@ -14,9 +17,17 @@ from functools import lru_cache
 from leadloop.conditions import Condition, Values
 from leadloop.conditions.syntax import Binary, Field, Literal, Name, Negative, Node, children
 from services.scoring.definition import Agreement, differs
-from services.scoring.rules import Standing, Sums, points_on, sums_of, tier_of
+from services.scoring.rules import (
+    Standing,
+    Sums,
+    points_on,
+    predicted_on,
+    sums_of,
+    tier_of,
+)
+from services.scoring.strengths import as_kept
 from services.scoring.tables import LeadState
-from services.scoring.tallies import Tally, Timing, day_of
+from services.scoring.tallies import UNIT, Tally, Timing, day_of, worth_on
 
 # Passed numbers that change no tier; after so many the lead is looked at again on that day.
 STEPS_MAX = 24
@@ -53,7 +64,8 @@ def next_change(
         found = _first_passing(standing, agreement, day, last)
         if found is None:
             return None
-        sums = sums_of(points_on(standing, agreement, found), agreement)
+        predicted = predicted_on(standing, facts, agreement, found)
+        sums = sums_of(points_on(standing, agreement, found), agreement, predicted)
         if tier_of(standing, sums, facts, agreement)[0] != tier:
             return found
         day = found
@@ -67,6 +79,9 @@ def must_look(
     if before.scored_version != after.scored_version or before.tier != after.tier:
         return True
     if before.fades_on is not None and before.fades_on <= day:
+        return True
+    # Any new activity, and a model that came late, may part a lead otherwise from then on.
+    if agreement.prediction_fades:
         return True
     if before.lead != after.lead or _tiers_see_another(before, after, agreement):
         return True
@@ -161,8 +176,11 @@ def _first_passing(standing: Standing, agreement: Agreement, day: int, last: int
     """Return the first day after `day` by which a bound has passed a number; None: none."""
     levels = levels_of(agreement)
     now = _level(_between(standing, agreement, day, day), levels)
+    foreseen = _foreseen_by(standing, agreement, day)
 
     def has_passed(later: int) -> bool:
+        if foreseen != _foreseen_by(standing, agreement, later):
+            return True
         low = _between(standing, agreement, later, day)
         if _level(low, levels) != now:
             return True
@@ -170,6 +188,18 @@ def _first_passing(standing: Standing, agreement: Agreement, day: int, last: int
         return agreement.has_fading_penalties and _level(high, levels) != now
 
     return _first(has_passed, day, last)
+
+
+def _foreseen_by(standing: Standing, agreement: Agreement, day: int) -> tuple[int, ...]:
+    """Return between which of the model's numbers each strength lies that time takes from."""
+    model = agreement.model
+    if model is None or not agreement.prediction_fades:
+        return ()
+    return tuple(
+        model.level(name, as_kept(worth_on(tally, timing, day)))
+        for name, tally in standing.tallies.items()
+        if (timing := agreement.rule(name).timing).fades and name in model.levels
+    )
 
 
 def _first(holds: Callable[[int], bool], after: int, last: int) -> int | None:
@@ -209,10 +239,18 @@ def _value(sums: Sums, name: str) -> int:
 def _last_day(standing: Standing, agreement: Agreement, day: int) -> int:
     """Return a day from which on time takes nothing any more."""
     days = [
-        _spent_on(tally, agreement.rule(name).timing, abs(agreement.rule(name).points))
+        _spent_on(tally, agreement.rule(name).timing, _weight(name, agreement))
         for name, tally in standing.tallies.items()
     ]
     return max([day, *days])
+
+
+def _weight(name: str, agreement: Agreement) -> int:
+    """Return what one activity is worth: its points, or what a model can tell from nothing."""
+    model = agreement.model if agreement.prediction_fades else None
+    if model is not None and name in model.levels:
+        return UNIT
+    return abs(agreement.rule(name).points)
 
 
 def _spent_on(tally: Tally, timing: Timing, points: int) -> int:

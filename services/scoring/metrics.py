@@ -17,6 +17,10 @@ FAULTS = Counter(
     "Conditions of the agreement that could not be judged, by cause; they gave no points.",
     ["cause"],
 )
+UNPREDICTED = Counter(
+    "leadloop_scoring_unpredicted_total",
+    "Leads judged without the predictive model that the agreement names: it was not added.",
+)
 RESCORED = Counter("leadloop_scoring_rescored_total", "Leads scored again under a new version.")
 SHADOW_VERDICTS = Counter(
     "leadloop_scoring_shadow_verdicts_total",

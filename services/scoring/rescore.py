@@ -1,9 +1,10 @@
-"""Judge every lead again when a new version of the agreement came into force."""
+"""Judge every lead again under a new version of the agreement, or once its model has come."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from leadloop.database import Database, Work
-from services.scoring import handlers, metrics, store
+from services.scoring import handlers, metrics, model_store, store
 from services.scoring.contract import agreement_of
 
 LEADS_MAX = 300
@@ -46,10 +47,21 @@ async def _stale(work: Work) -> list[str]:
     body = await store.agreement_in_force(work.connection)
     if body is None:
         return []
-    version = agreement_of(body).version
+    agreement = agreement_of(body)
+    stale = await store.find_stale(work.connection, agreement.version, LEADS_MAX)
+    if stale:
+        return _bounded(stale)
+    late = _bounded(await model_store.late_for(work.connection, agreement, LEADS_MAX))
+    if late:
+        await model_store.reached(work.connection, agreement, late[-1])
+    return late
+
+
+def _bounded(leads: Sequence[tuple[str, int]]) -> list[str]:
+    """Return as many of the leads, with their numbers of activities, as fit into memory."""
     chosen: list[str] = []
     activities = 0
-    for lead_id, count in await store.find_stale(work.connection, version, LEADS_MAX):
+    for lead_id, count in leads:
         activities += count
         if chosen and activities > ACTIVITIES_MAX:
             break

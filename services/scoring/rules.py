@@ -15,6 +15,7 @@ from leadloop.conditions import NOTHING, Values, Verdict
 from services.scoring import tallies
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
+from services.scoring.strengths import named_strengths
 from services.scoring.tallies import Hit, Tally
 
 HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS
@@ -155,7 +156,7 @@ def score(
 def score_on(standing: Standing, facts: Values, agreement: Agreement, day: int) -> Score:
     """Return the score of a standing on a day."""
     points = points_on(standing, agreement, day)
-    sums = sums_of(points, agreement)
+    sums = sums_of(points, agreement, predicted_on(standing, facts, agreement, day))
     tier, _ = tier_of(standing, sums, facts, agreement)
     return score_of(standing, points, sums, tier, agreement)
 
@@ -197,23 +198,26 @@ def advance(
             return None
         fit, closed, faults = _judge_facts(facts, agreement)
     if activity is not None:
-        held = _held(counts, facts, activity, agreement, faults)
-        if held is None:
+        moved = held(counts, facts, activity, agreement, faults)
+        if moved is None:
             return None
-        counts = {**counts, **held} if held else counts
+        counts = {**counts, **moved} if moved else counts
         newest = activity if newest is None or _is_after(activity, newest) else newest
     return Found(Standing(fit, closed, counts, newest), tuple(faults))
 
 
-def _held(
+def held(
     known: Mapping[str, Tally],
     facts: Values,
     activity: Activity,
     agreement: Agreement,
     faults: list[Fault],
 ) -> dict[str, Tally] | None:
-    """Return the tallies in which an activity counts, with it; None when it came too late."""
-    held: dict[str, Tally] = {}
+    """Return the tallies in which an activity counts, with it; None when it came too late.
+
+    What can't be judged is added to `faults`.
+    """
+    moved: dict[str, Tally] = {}
     for name, function in agreement.functions_for(activity.kind):
         verdict = function(facts, activity.values, NOTHING)
         if verdict is HOLDS:
@@ -221,10 +225,10 @@ def _held(
             tally = tallies.counted(known.get(name), moment, agreement.rule(name).timing)
             if tally is None:
                 return None
-            held[name] = tally
+            moved[name] = tally
         elif verdict is not FAILS:
             faults.append(Fault(name, verdict))
-    return held
+    return moved
 
 
 def _is_after(one: Activity, other: Activity) -> bool:
@@ -282,8 +286,10 @@ def capped(uncapped: list[int], agreement: Agreement) -> list[int]:
     if not agreement.caps:
         return uncapped
     given = list(uncapped)
-    for cap in agreement.caps:
-        _cut(given, cap.places, cap.points)
+    for most, places in agreement.caps:
+        over = sum([given[n] for n in places]) - most
+        if over > 0:
+            _cut(given, places, over)
     return given
 
 
@@ -292,6 +298,15 @@ def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) 
     given, border = points.given, len(agreement.fit_rules)
     products = {line: sum([given[n] for n in at]) for line, at in agreement.products.items()}
     return Sums(sum(given[:border]), sum(given[border:]), products, predicted)
+
+
+def predicted_on(
+    standing: Standing, facts: Values, agreement: Agreement, day: int
+) -> int | None:
+    """Return what the agreement's model says on a day; None without one at hand."""
+    if agreement.model is None:
+        return None
+    return agreement.model.predicted(facts, named_strengths(standing, agreement, day))
 
 
 def tier_of(
@@ -347,9 +362,8 @@ def decide(
     return Decision.SCORED if tier != tier_before else Decision.NOTHING
 
 
-def _cut(given: list[int], places: tuple[int, ...], most: int) -> None:
-    """Take away what some rules give above a cap, from the last of them first."""
-    over = sum([given[n] for n in places]) - most
+def _cut(given: list[int], places: tuple[int, ...], over: int) -> None:
+    """Take so many points away from some rules, from the last of them first."""
     for n in reversed(places):
         if over <= 0:
             break

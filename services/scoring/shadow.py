@@ -11,9 +11,10 @@ from leadloop.database import Database, Work
 from leadloop.v1 import lead_pb2
 from services.scoring import fading, metrics, rules, shadow_rules, shadow_store, store, views
 from services.scoring.batch import SHADOW
-from services.scoring.contract import agreement_of, facts_of
+from services.scoring.contract import facts_of
 from services.scoring.definition import Activity, Agreement
 from services.scoring.ledgers import Ledgers
+from services.scoring.model_store import judge_of
 from services.scoring.rules import Score, Standing, Sums
 from services.scoring.shadow_rules import Side
 from services.scoring.shadow_store import Compared, Shadow
@@ -43,6 +44,7 @@ class Seen(NamedTuple):
         states: The leads that stand for themselves.
         merged: Ids of those that are part of another one by now.
         in_force: None before the first signed agreement.
+        proposals: By the shadow's id.
     """
 
     now: datetime
@@ -52,6 +54,7 @@ class Seen(NamedTuple):
     merged: Sequence[str] = ()
     ledgers: Mapping[str, Sequence[Activity]] = {}
     in_force: Agreement | None = None
+    proposals: Mapping[str, Agreement] = {}
 
 
 class ShadowLoop:
@@ -100,12 +103,11 @@ class ShadowLoop:
 
 def compare(seen: Seen) -> Iterator[Compared]:
     """Judge each lead under each shadow, beside the agreement in force."""
-    proposals = [(shadow.shadow_id, agreement_of(shadow.body)) for shadow in seen.shadows]
     for state in seen.states:
         facts = facts_of(lead_pb2.Lead.FromString(state.lead or b""))
         ledger = seen.ledgers[state.lead_id]
         live = _live(state, facts, ledger, seen)
-        for shadow_id, proposal in proposals:
+        for shadow_id, proposal in seen.proposals.items():
             found = shadow_rules.judged(facts, ledger, state.cycle, proposal, seen.now)
             reasons = shadow_rules.differences(
                 found.side.score, live.score, proposal, seen.in_force
@@ -182,7 +184,8 @@ async def _look(work: Work) -> Seen:
         chosen,
         [lead_id for lead_id, state in states.items() if state.lead_id != lead_id],
         {state.lead_id: ledgers.of(state) or [] for state in chosen},
-        agreement_of(body) if body else None,
+        await judge_of(connection, body) if body else None,
+        {shadow.shadow_id: await judge_of(connection, shadow.body) for shadow in shadows},
     )
 
 

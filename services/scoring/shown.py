@@ -15,6 +15,7 @@ from services.scoring.content import STAGES, Asset
 from services.scoring.contract import activity_of
 from services.scoring.definition import Activity
 from services.scoring.explain import Explanation
+from services.scoring.models import whole
 from services.scoring.rules import Part
 from services.scoring.tables import LeadState
 from services.scoring.would_change import Fade, Kind
@@ -95,6 +96,26 @@ class FadeOut(BaseModel):
     tier: str = Field(description="From then on; empty for none.")
 
 
+class PredictedPartOut(BaseModel):
+    """What one feature of the lead did for its chance."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    feature: str = Field(description="A field of the lead, or a rule by its strength.")
+    value: str | int | float | None
+    effect: float = Field(description="Log-odds.")
+
+
+class PredictedOut(BaseModel):
+    """What the predictive model says that the agreement names."""
+
+    version: str = Field(description="The model's.")
+    predicted: int = Field(description="Of a hundred such leads, so many are won.")
+    base: float = Field(description="Log-odds of any lead; with the effects, they add up.")
+    log_odds: float
+    parts: list[PredictedPartOut] = Field(description="Those that did most come first.")
+
+
 class Points(BaseModel):
     """A score under one version of the agreement."""
 
@@ -115,6 +136,9 @@ class Scored(Points):
         description="What can be done comes first, and of that what reaches a tier soonest."
     )
     fades: FadeOut | None = Field(description="Null when time alone changes no tier.")
+    predicted: PredictedOut | None = Field(
+        None, description="Null when the agreement names no model, or none that was added."
+    )
 
 
 class CycleOut(BaseModel):
@@ -245,6 +269,7 @@ def scored(explained: Explanation) -> Scored:
         ),
         would_change=[StepOut.model_validate(step) for step in explained.steps],
         fades=explained.fade and _fade(explained.fade),
+        predicted=_predicted(explained),
     )
 
 
@@ -258,6 +283,19 @@ def content_out(
         question=question,
         agreement_version=version,
         assets=[AssetOut.model_validate(asset) for asset in assets],
+    )
+
+
+def _predicted(explained: Explanation) -> PredictedOut | None:
+    agreement, prediction = explained.stood.agreement, explained.prediction
+    if agreement is None or prediction is None:
+        return None
+    return PredictedOut(
+        version=agreement.predictive_model,
+        predicted=whole(prediction.score),
+        base=prediction.base,
+        log_odds=prediction.log_odds,
+        parts=[PredictedPartOut.model_validate(part) for part in prediction.parts],
     )
 
 

@@ -15,10 +15,11 @@ from leadloop.database import Work
 from leadloop.errors import NotFound
 from leadloop.v1 import lead_pb2
 from services.scoring import rules, store, views
-from services.scoring.contract import activity_of, agreement_of, facts_of
+from services.scoring.contract import activity_of, facts_of
 from services.scoring.cycles import Cycle, Stage
 from services.scoring.definition import Activity, Agreement
 from services.scoring.ledgers import Ledgers
+from services.scoring.model_store import judge_of
 from services.scoring.rules import Score, Standing, Sums
 from services.scoring.tables import CycleRecord, LeadState, own_cycle
 from services.scoring.tallies import day_of
@@ -76,7 +77,7 @@ async def _stands(work: Work, state: LeadState) -> Stood:
     """Take the standing that is kept, under the version that it was judged by."""
     connection = work.connection
     body = await views.find_agreement(connection, state.scored_version)
-    agreement = agreement_of(body) if body else None
+    agreement = await judge_of(connection, body) if body else None
     lead = _lead(state.lead)
     facts = facts_of(lead or lead_pb2.Lead())
     score = _score(state.standing, facts, agreement, work.now)
@@ -130,11 +131,11 @@ async def _agreement(
 ) -> Agreement | None:
     if version is None:
         body = await views.agreement_at(connection, at)
-        return agreement_of(body) if body else None
+        return await judge_of(connection, body) if body else None
     body = await views.find_agreement(connection, version)
     if body is None:
         raise NotFound(f"No version {version} of the agreement was ever signed.")
-    return agreement_of(body)
+    return await judge_of(connection, body)
 
 
 async def _evidence(connection: Connection, lead_id: str, score: Score) -> dict[str, Activity]:

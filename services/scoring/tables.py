@@ -198,6 +198,20 @@ SHADOW_QUEUE = Table(
     Column("lead_id", UUID(as_uuid=False), nullable=False),
 )
 
+MODELS = Table(
+    "models",
+    METADATA,
+    Column("version", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("learned_from", Integer, nullable=False),
+    Column("won", Integer, nullable=False),
+    Column("until", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("rescored_to", UUID(as_uuid=False)),
+)
+
 
 class LeadState(NamedTuple):
     """All that scoring keeps of a lead; revision 0 means that it is not stored yet.

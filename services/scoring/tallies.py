@@ -62,6 +62,11 @@ class Timing:
         is_plain = not self.needs_days and not self.half_life_days
         object.__setattr__(self, "is_plain", is_plain)
 
+    @property
+    def fades(self) -> bool:
+        """Say whether time alone takes points away."""
+        return bool(self.half_life_days or self.within_days)
+
 
 class Tally(NamedTuple):
     """How often an engagement rule held, and the newest activity for which it did.
@@ -153,6 +158,13 @@ def points_on(points: int, tally: Tally, timing: Timing, day: int) -> int:
     # Twice the worth and one half: so the rest that is cut off rounds a half up.
     rounded = (2 * abs(points) * _units_on(tally, timing, day) + UNIT) >> (_UNIT_BITS + 1)
     return rounded if points >= 0 else -rounded
+
+
+def worth_on(tally: Tally, timing: Timing, day: int) -> float:
+    """Return what a tally is worth on a day, in activities that count in full."""
+    if timing.half_life_days:
+        return _units_on(tally, timing, day) / UNIT
+    return float(_counting_on(tally, timing, day))
 
 
 def count_on(tally: Tally, timing: Timing, day: int) -> tuple[int, int]:

@@ -89,7 +89,7 @@ def fade(lead: Lead) -> Fade | None:
         found = fading.next_change(lead.standing, tier, lead.facts, agreement, day)
         if found is None:
             return None
-        sums = rules.sums_of(rules.points_on(lead.standing, agreement, found), agreement)
+        sums = _sums(lead, found)
         then, _ = rules.tier_of(lead.standing, sums, lead.facts, agreement)
         if then != tier:
             return Fade(found, then)
@@ -252,9 +252,11 @@ def _above(lead: Lead) -> tuple[Tier, ...]:
     return tuple(reversed(lead.agreement.tiers[:place]))
 
 
-def _sums(lead: Lead) -> Sums:
-    points = rules.points_on(lead.standing, lead.agreement, day_of(lead.at))
-    return rules.sums_of(points, lead.agreement)
+def _sums(lead: Lead, day: int | None = None) -> Sums:
+    """Return the sums on a day; None for the lead's own."""
+    on, agreement = day_of(lead.at) if day is None else day, lead.agreement
+    predicted = rules.predicted_on(lead.standing, lead.facts, agreement, on)
+    return rules.sums_of(rules.points_on(lead.standing, agreement, on), agreement, predicted)
 
 
 def _tier(lead: Lead) -> str:

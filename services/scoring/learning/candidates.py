@@ -27,6 +27,11 @@ CUTS: Final = (0.25, 0.5, 0.75)
 # Beyond this a float does not hold every whole number.
 WHOLE_MAX: Final = 2**53
 
+# Fields that every lead has for conditions, as empty texts where nothing is known.
+_ALWAYS_THERE: Final = frozenset(
+    ("email", "email_domain", "first_name", "last_name", "phone", "company", "job_title")
+) | {"country"}
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What CEL keeps for itself; such a column is read by its text.
 _RESERVED: Final = frozenset(
@@ -142,6 +147,8 @@ def _field(column: str) -> str:
 
 def _missing(column: str) -> str:
     """Write how CEL asks whether a column is missing."""
+    if column in _ALWAYS_THERE:
+        return f'lead.{column} == ""'
     if _is_plain(column):
         return f"!has(lead.{column})"
     return f"!({_literal(column)} in lead)"

@@ -41,7 +41,11 @@ def test_names_are_for_people():
     assert Candidate("page", Asks.IS, "pricing").name == "page is pricing"
     assert Candidate("visits", Asks.AT_LEAST, 3).name == "visits at least 3"
     assert Candidate("phone", Asks.MISSING).name == "phone missing"
-    assert Candidate("phone", Asks.MISSING).condition == "!has(lead.phone)"
+    assert Candidate("budget", Asks.MISSING).condition == "!has(lead.budget)"
+
+
+def test_a_field_that_every_lead_has_is_missing_when_it_is_empty():
+    assert Candidate("phone", Asks.MISSING).condition == 'lead.phone == ""'
 
 
 def of_columns(count=120, held=None, **fields):

@@ -1,0 +1,102 @@
+"""`leadloop model`: predictive models that an agreement may name."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+
+from services.client import DEFAULT_URL, Refused, client_of
+
+model = typer.Typer(
+    help="Predictive models that an agreement may name: add one, see what it was learned from.",
+    no_args_is_help=True,
+)
+out = Console()
+
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="LEADLOOP_URL",
+        help="A running Leadloop; its token: LEADLOOP_API_TOKEN.",
+    ),
+]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="As `model list` shows it.")]
+# Any: what the API answers, as JSON has it.
+Answer = dict[str, Any]
+
+
+@model.command("add")
+def add_model(
+    file: Annotated[
+        Path, typer.Argument(help="As `agreement learn --predictive` wrote it.", exists=True)
+    ],
+    note: Annotated[str, typer.Option(help="For people, kept with it.")] = "",
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Add a model; nothing is scored by it before an agreement that names it is signed."""
+    query = f"?{urlencode({'note': note})}" if note else ""
+    answer: Any = client_of(url).post(f"/v1/models{query}", _read(file))
+    _print(_line(answer))
+    _print(f"To use it, sign an agreement with predictive_model: {answer['version']}")
+
+
+@model.command("list")
+def list_models(url: Url = DEFAULT_URL) -> None:
+    """List the models that are kept, the newest first."""
+    client, path = client_of(url), "/v1/models"
+    answer: Any = client.get(path)
+    if not answer["items"]:
+        _print("No model was added.")
+    while True:
+        for one in answer["items"]:
+            _print(_line(one))
+        if not answer["next"]:
+            return
+        answer = client.get(f"{path}?{urlencode({'cursor': answer['next']})}")
+
+
+@model.command("show")
+def show_model(version: Version, url: Url = DEFAULT_URL) -> None:
+    """Show what a model was learned from, what it reads, and which agreements name it."""
+    answer: Any = client_of(url).get(f"/v1/models/{version}")
+    _print(_line(answer))
+    _print(f"{answer['trees']} trees, grown by {answer['library']}")
+    _print(f"reads the fields: {', '.join(answer['columns']) or 'none'}")
+    _print(f"reads the rules: {', '.join(answer['rules']) or 'none'}")
+    for user in answer["used_by"]:
+        version_of = f"version {user['version']}" if user["version"] else "a shadow"
+        _print(f"named by the agreement {user['name']}, {version_of}")
+
+
+@model.command("remove")
+def remove_model(version: Version, url: Url = DEFAULT_URL) -> None:
+    """Forget a model that no agreement names."""
+    client_of(url).delete(f"/v1/models/{version}")
+    _print(f"Model {version} is forgotten.")
+
+
+def _read(file: Path) -> Answer:
+    """Read a model's file as JSON."""
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Refused(f"{file}: expected a model in JSON, found something else.") from error
+    if not isinstance(found, dict):
+        raise Refused(f"{file}: expected a model in JSON, found something else.")
+    return found
+
+
+def _line(one: Answer) -> str:
+    note = f": {one['note']}" if one["note"] else ""
+    return (
+        f"{one['version']}  from {one['learned_from']:,} leads until {one['until'][:10]}, "
+        f"{one['won']:,} won; added on {one['created_at'][:10]}{note}"
+    )
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,35 @@
+"""Models with one question a tree, whose answers can be worked out by hand."""
+
+from services.scoring.learning.chances import AS_IT_IS
+from services.scoring.learning.columns import Column
+from services.scoring.learning.forest import LEAF, Forest, Node
+from services.scoring.learning.predictor import Predictor
+
+VERSION = "0123456789abcdef"
+
+
+def a_tree(feature, threshold, low, high, leads=100, levels=None):
+    """Asks one question; a missing value goes the low way."""
+    half = leads // 2
+    return (
+        Node(feature, threshold, levels, True, 1, 2, 0.0, leads),
+        Node(LEAF, 0.0, None, False, 0, 0, low, half),
+        Node(LEAF, 0.0, None, False, 0, 0, high, leads - half),
+    )
+
+
+def a_predictor(version=VERSION, trees=None, columns=("employees",), rules=("visit",)):
+    """More employees and more visits help: 12, 50 and 88 of a hundred are won."""
+    if trees is None:
+        trees = (a_tree(0, 50.0, -1.0, 1.0), a_tree(1, 0.75, -1.0, 1.0))
+    return Predictor(
+        version=version,
+        columns=tuple(Column(name, None) for name in columns),
+        rules=tuple(rules),
+        forest=Forest(0.0, tuple(trees)),
+        chances=AS_IT_IS,
+        library="made by hand",
+        learned_from=1_000,
+        won=100,
+        until="2026-01-01T00:00:00",
+    )
