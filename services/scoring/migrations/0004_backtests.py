@@ -4,8 +4,8 @@ from alembic import op
 
 from leadloop import schema
 
-revision = "scoring_0004_backtests"
-down_revision = "scoring_0003_shadow"
+revision = "scoring_0004"
+down_revision = "scoring_0003"
 
 # A text that is being tried is not tried a second time at once.
 BACKTESTS = """
