@@ -163,8 +163,13 @@ def history(
     if as_json:
         out.print_json(data=found)
         return
+    items = cast(Mapping[str, Any], found)["items"]
+    if not items:
+        called = f"No agreement called {name!r}" if name else "No agreement"
+        out.print(f"{called} was proposed yet.", markup=False)
+        return
     table = Table("agreement", "version", "state", "proposed", "text", "signatures")
-    for item in cast(Mapping[str, Any], found)["items"]:
+    for item in items:
         signatures = "\n".join(_signature(one) for one in item["signatures"])
         table.add_row(
             item["name"],

@@ -120,6 +120,10 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     except Problem as problem:
         _tell(problem)
         raise typer.Exit(1) from problem
+    except OSError as error:
+        # Such as a disk that is full; TMPDIR names another one.
+        errors.print(f"{error.filename or 'A file'}: {error.strerror}", markup=False)
+        raise typer.Exit(1) from error
     except KeyboardInterrupt as stop:
         aside.print("Stopped; nothing was written.")
         raise typer.Exit(INTERRUPTED) from stop

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import typer
 from rich.console import Console
 
-from services import agreement_cli, backtest_cli, learn_cli, model_cli, shadow_cli
+from services import agreement_cli, backtest_cli, learn_cli, model_cli, shadow_cli, simulate_cli
 from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ parked = typer.Typer(
 )
 agreement_cli.app.add_typer(shadow_cli.shadow, name="shadow")
 agreement_cli.app.command()(backtest_cli.backtest)
+agreement_cli.app.command()(simulate_cli.simulate)
 agreement_cli.app.command()(learn_cli.learn)
 agreement_cli.app.command()(learn_cli.drift)
 app.add_typer(agreement_cli.app, name="agreement")

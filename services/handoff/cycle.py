@@ -173,14 +173,17 @@ def clock_met(change: Change, kind: ClockKind, terms: Terms, now: datetime) -> C
 
 
 def _with_clock(change: Change, clock: Clock, fact: Fact) -> Change:
-    others = tuple(clock if one.kind is clock.kind else one for one in change.handoff.clocks)
-    return also(replace(change, handoff=replace(change.handoff, clocks=others)), fact)
+    handoff = change.handoff
+    others = tuple([clock if one.kind is clock.kind else one for one in handoff.clocks])
+    # One copy, not one for each of its changes: a clock is met on every handoff.
+    numbered = replace(handoff, clocks=others, sequence=handoff.sequence + 1)
+    return Change(numbered, (*change.facts, fact), change.needs_owner_because)
 
 
 def also(change: Change, fact: Fact) -> Change:
     """Add one thing that happened; each raises the sequence by one."""
     numbered = replace(change.handoff, sequence=change.handoff.sequence + 1)
-    return replace(change, handoff=numbered, facts=(*change.facts, fact))
+    return Change(numbered, (*change.facts, fact), change.needs_owner_because)
 
 
 def changed(handoff: Handoff, fact: Fact) -> Change:

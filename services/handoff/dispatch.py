@@ -1,67 +1,23 @@
 """Give leads to people: one desk at a time, so that turns are fair."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from leadloop import timers
 from leadloop.database import Work
 from leadloop.timers import Timer
-from services.handoff import ledger, people, rules, store
-from services.handoff.cycle import Change, State
+from services.handoff import ledger, people, store
+from services.handoff.desk import Desk, Queue
 from services.handoff.ledger import Moved
-from services.handoff.people import DEFAULT_QUEUE, Queue
-from services.handoff.routing import Rotation, Route
+from services.handoff.people import DEFAULT_QUEUE
+from services.handoff.routing import Rotation
 from services.handoff.rows import Held
-from services.handoff.terms import Terms
 
-# Those who wait are also looked at when somebody becomes available or an agreement comes; this
-# is for whatever nobody thought of.
-RETRY_EVERY = timedelta(minutes=15)
 QUEUE = "queue"
 RELEASED_AT_ONCE = 500
 # How many pages of handoffs that nobody here may have are passed over in search of one to give.
 PAGES_MAX = 20
 FIRST = "00000000-0000-0000-0000-000000000000"
-
-
-@dataclass
-class Desk:
-    """The one place that gives out leads, open for the length of a transaction."""
-
-    queue: Queue
-    rotation: Rotation
-    is_anyone_waiting: bool = False
-
-    def route(
-        self,
-        terms: Terms | None,
-        version: int,
-        excluded: frozenset[str] = frozenset(),
-        avoided: frozenset[str] = frozenset(),
-    ) -> Route:
-        """Choose a person; without terms nobody is, and the reason names the version."""
-        if terms is None:
-            return Route(
-                None,
-                (),
-                waits_because=f"version {version} of the agreement is not known here yet",
-            )
-        return self.rotation.route(excluded=excluded, avoided=avoided)
-
-    def settle(self, change: Change, terms: Terms, now: datetime) -> Change:
-        """Find the next owner where a change asks for one."""
-        if change.needs_owner_because:
-            handoff = change.handoff
-            route = self.route(terms, handoff.agreement_version, handoff.seen_by)
-            change = rules.move(change, route, terms, now)
-        self.note(change)
-        return change
-
-    def note(self, change: Change) -> None:
-        """Remember whether somebody must come back for it."""
-        if change.handoff.state is State.QUEUED:
-            self.is_anyone_waiting = True
 
 
 async def open_desk(work: Work) -> Desk:
@@ -78,13 +34,9 @@ async def open_desk(work: Work) -> Desk:
 async def close_desk(work: Work, desk: Desk) -> None:
     """Save who got what; come back for those who wait."""
     await people.save_turns(work.connection, desk.rotation.turns(), work.now)
-    if not desk.is_anyone_waiting:
-        return
-    later = work.now + RETRY_EVERY
-    wanted = min(later, desk.rotation.next_return() or later)
-    known = desk.queue.retry_at
-    if known is None or known <= work.now or wanted < known:
-        await _look_at(work, desk.queue, wanted)
+    again = desk.look_again_at(work.now)
+    if again is not None:
+        await _look_at(work, desk.queue, again)
 
 
 async def look_now(work: Work) -> None:
@@ -120,11 +72,8 @@ async def hand_over(work: Work, person_id: str) -> None:
         for one in held:
             if one.terms is None:
                 raise LookupError(f"handoff {one.handoff.id} runs under no known agreement")
-            route = desk.route(one.terms, one.handoff.agreement_version, one.handoff.seen_by)
-            change = rules.give(
-                one.handoff, route, one.terms, work.now, f"{person_id} left the team"
-            )
-            desk.note(change)
+            because = f"{person_id} left the team"
+            change = desk.give(one.handoff, one.terms, work.now, because)
             moved.append(Moved(one, change))
         await ledger.move(work, moved)
     await close_desk(work, desk)
@@ -133,13 +82,10 @@ async def hand_over(work: Work, person_id: str) -> None:
 async def _give(work: Work, desk: Desk, held: Sequence[Held]) -> int:
     moved = []
     for one in held:
-        handoff = one.handoff
-        route = desk.route(one.terms, handoff.agreement_version, handoff.seen_by)
         if one.terms is None:
             desk.is_anyone_waiting = True
             continue
-        change = rules.give(handoff, route, one.terms, work.now, "left the queue")
-        desk.note(change)
+        change = desk.give(one.handoff, one.terms, work.now, "left the queue")
         moved.append(Moved(one, change))
     await ledger.move(work, moved)
     return sum(bool(one.change.facts) for one in moved)

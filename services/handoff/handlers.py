@@ -13,7 +13,8 @@ from leadloop.v1.lead_pb2 import LeadErased, LeadsMerged
 from leadloop.v1.qualification_pb2 import LeadDisqualified, LeadQualified
 from services.handoff import agreement, erasure, ledger, rules, store
 from services.handoff.cycle import Handoff, State, last_to_keep
-from services.handoff.dispatch import Desk, close_desk, look_now, open_desk
+from services.handoff.desk import Desk
+from services.handoff.dispatch import close_desk, look_now, open_desk
 from services.handoff.ledger import Begun, Moved
 from services.handoff.rows import Held
 from services.handoff.terms import Terms
@@ -136,9 +137,7 @@ def _begin(
         since=work.now,
     )
     avoided = refusers.get(qualified.lead_id, frozenset())
-    route = desk.route(known, qualified.agreement_version, avoided=avoided)
-    change = rules.begin(new, route, known, work.now)
-    desk.note(change)
+    change = desk.begin(new, known, work.now, avoided)
     received = moment(qualified.received_at) if qualified.HasField("received_at") else None
     return Begun(change, cause, received)
 

@@ -8,21 +8,13 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 
 from leadloop.connection import Connection
+from services.handoff.desk import Queue
 from services.handoff.routing import Person, Seller, Turn
 
 # Every lead goes through this queue until an agreement can name others.
 DEFAULT_QUEUE = "sales"
 # A queue's timer needs an identifier; this makes the same one of a name everywhere.
 _QUEUES = UUID("5c1b6a0e-6f0e-4d5b-9d55-4a1f2d7c9e10")
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """A queue, with when those who wait in it are looked at next (None: nobody waits)."""
-
-    name: str
-    id: str
-    retry_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

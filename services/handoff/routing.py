@@ -82,6 +82,9 @@ class Rotation:
         self._sellers = ranked
         self._now = now
         self._line = [one.person for one in ranked if one.available and not one.is_absent(now)]
+        self._place = {one.person.id: place for place, one in enumerate(ranked)}
+        # Who is in the line could have it; only the others need looking at for each choice.
+        self._out = self._place.keys() - {person.id for person in self._line}
         self._seq = ranked[-1].last_assigned_seq if ranked else 0
         self._turns: dict[str, Turn] = {}
         self._known: dict[tuple[str, frozenset[str], frozenset[str]], Route] = {}
@@ -139,17 +142,17 @@ class Rotation:
         key = (chosen.id if chosen else "", excluded, avoided)
         known = self._known.get(key)
         if known is None:
-            others = [
-                Candidate(one.person, self._why_not(one, excluded, avoided))
-                for one in self._sellers
-                if one.person != chosen
-            ]
             first = [Candidate(chosen, "")] if chosen else []
-            passed_over = [one for one in others if one.passed_over_because]
+            refused = (self._out | (excluded | avoided) & self._place.keys()) - {key[0]}
+            looked_at = (self._sellers[n] for n in sorted(self._place[one] for one in refused))
+            passed_over = [
+                Candidate(one.person, self._why_not(one, excluded, avoided))
+                for one in looked_at
+            ]
             known = self._known[key] = Route(
                 chosen,
                 tuple((first + passed_over)[:CANDIDATES_MAX]),
-                len(others) - len(passed_over),
+                len(self._sellers) - len(first) - len(passed_over),
                 "" if chosen else self._why_nobody(),
             )
         return known

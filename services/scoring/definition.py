@@ -178,6 +178,15 @@ class Agreement:
         )
 
     @cached_property
+    def fading_rules(self) -> tuple[tuple[int, Rule], ...]:
+        """Return the rules whose points change by the passing of time, with their places."""
+        return tuple(
+            (place, rule)
+            for place, rule in enumerate(self.rules)
+            if rule.timing.half_life_days or rule.timing.within_days
+        )
+
+    @cached_property
     def tiers_read_activities(self) -> bool:
         """Say whether a tier depends on the newest activity."""
         reads = [tier.condition.reads for tier in self.tiers]

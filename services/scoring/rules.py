@@ -198,23 +198,26 @@ def advance(
             return None
         fit, closed, faults = _judge_facts(facts, agreement)
     if activity is not None:
-        held = _held(counts, facts, activity, agreement, faults)
-        if held is None:
+        moved = held(counts, facts, activity, agreement, faults)
+        if moved is None:
             return None
-        counts = {**counts, **held} if held else counts
+        counts = {**counts, **moved} if moved else counts
         newest = activity if newest is None or _is_after(activity, newest) else newest
     return Found(Standing(fit, closed, counts, newest), tuple(faults))
 
 
-def _held(
+def held(
     known: Mapping[str, Tally],
     facts: Values,
     activity: Activity,
     agreement: Agreement,
     faults: list[Fault],
 ) -> dict[str, Tally] | None:
-    """Return the tallies in which an activity counts, with it; None when it came too late."""
-    held: dict[str, Tally] = {}
+    """Return the tallies in which an activity counts, with it; None when it came too late.
+
+    What can't be judged is added to `faults`.
+    """
+    moved: dict[str, Tally] = {}
     for name, function in agreement.functions_for(activity.kind):
         verdict = function(facts, activity.values, NOTHING)
         if verdict is HOLDS:
@@ -222,10 +225,10 @@ def _held(
             tally = tallies.counted(known.get(name), moment, agreement.rule(name).timing)
             if tally is None:
                 return None
-            held[name] = tally
+            moved[name] = tally
         elif verdict is not FAILS:
             faults.append(Fault(name, verdict))
-    return held
+    return moved
 
 
 def _is_after(one: Activity, other: Activity) -> bool:
@@ -283,8 +286,10 @@ def capped(uncapped: list[int], agreement: Agreement) -> list[int]:
     if not agreement.caps:
         return uncapped
     given = list(uncapped)
-    for cap in agreement.caps:
-        _cut(given, cap.places, cap.points)
+    for most, places in agreement.caps:
+        over = sum([given[n] for n in places]) - most
+        if over > 0:
+            _cut(given, places, over)
     return given
 
 
@@ -357,9 +362,8 @@ def decide(
     return Decision.SCORED if tier != tier_before else Decision.NOTHING
 
 
-def _cut(given: list[int], places: tuple[int, ...], most: int) -> None:
-    """Take away what some rules give above a cap, from the last of them first."""
-    over = sum([given[n] for n in places]) - most
+def _cut(given: list[int], places: tuple[int, ...], over: int) -> None:
+    """Take so many points away from some rules, from the last of them first."""
     for n in reversed(places):
         if over <= 0:
             break

@@ -1,6 +1,6 @@
 """What would have become of a lead of the past under an agreement."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,8 +9,10 @@ from services.scoring import rules
 from services.scoring.definition import Activity, Agreement
 from services.scoring.fading import midnight, next_change
 from services.scoring.history.past import Learned, PastLead
-from services.scoring.rules import Fault, Found, Points, Standing, Sums
+from services.scoring.rules import Fault, Points, Standing, Sums
 from services.scoring.tallies import Tally, day_of, points_on
+
+_NONE_MOVED: Mapping[str, Tally] = {}
 
 
 class Qualified(NamedTuple):
@@ -91,31 +93,43 @@ class _Watcher:
         self._lead = lead
         self._agreement = agreement
         self._facts = lead.facts
-        self._tallies: Mapping[str, Tally] | None = None
         self._day = -1
-        self._uncapped: list[int] = []
         self._sums = Sums(0, 0)
         self.activities = _until_known(lead)
         self.qualified: Qualified | None = None
         self.peak: int | None = None
         self.faults: dict[str, Verdict] = {}
-        known = lead.activities[: self.activities]
-        self.standing = Standing()
-        self._look_at(rules.replay(lead.facts, known, agreement), lead.at)
+        self._tallies: dict[str, Tally] = {}
+        self._newest: Activity | None = None
+        # By place; None when all have to be worked out again.
+        self._uncapped: list[int] | None = None
+        self._begin_anew()
+        self._look_at(lead.at)
+
+    @property
+    def standing(self) -> Standing:
+        """Return what the rules have found so far."""
+        return Standing(self._fit, self._closed, self._tallies, self._newest)
 
     def take(self, activity: Activity) -> None:
         """Take the next activity."""
-        facts, agreement = self._facts, self._agreement
         self.activities += 1
-        found = rules.advance(self.standing, facts, facts, activity, agreement)
-        self._look_at(found or self._anew(), activity.occurred_at)
+        faults: list[Fault] = []
+        moved = rules.held(self._tallies, self._facts, activity, self._agreement, faults)
+        if faults:
+            self.faults.update(_causes(faults))
+        if moved is None:
+            self._begin_anew()
+        else:
+            self._tallies.update(moved)
+            self._newest = activity
+        self._look_at(activity.occurred_at, moved or {})
 
     def learn(self, learned: Learned) -> None:
         """Take what became known."""
-        before, self._facts = self._facts, learned.facts
-        found = rules.advance(self.standing, before, self._facts, None, self._agreement)
-        self._tallies = None
-        self._look_at(found or self._anew(), learned.at)
+        self._facts = learned.facts
+        self._begin_anew()
+        self._look_at(learned.at)
 
     def wait(self, until: datetime | None) -> None:
         """Let time pass to the next step, or to the outcome."""
@@ -124,23 +138,26 @@ class _Watcher:
             return
         day = next_change(self.standing, "", self._facts, agreement, self._day)
         if day is not None and (until is None or midnight(day) < until):
-            self._look_at(Found(self.standing, ()), midnight(day))
+            self._look_at(midnight(day))
 
-    def _anew(self) -> Found:
+    def _begin_anew(self) -> None:
+        """Judge all that is known."""
         so_far = self._lead.activities[: self.activities]
-        return rules.replay(self._facts, so_far, self._agreement)
+        found = rules.replay(self._facts, so_far, self._agreement)
+        self._fit, self._closed, tallies, self._newest = found.standing
+        self._tallies = dict(tallies)
+        self._uncapped = None
+        self.faults.update(_causes(found.faults))
 
-    def _look_at(self, found: Found, at: datetime) -> None:
+    def _look_at(self, at: datetime, moved: Mapping[str, Tally] = _NONE_MOVED) -> None:
         """Work out the score at a moment, unless nothing can have changed."""
-        self.standing, agreement = found.standing, self._agreement
-        if found.faults:
-            self.faults.update(_causes(found.faults))
-        if found.standing.closed:
+        if self._closed:
             return
-        is_new = found.standing.tallies is not self._tallies
+        agreement = self._agreement
+        is_new = bool(moved) or self._uncapped is None
         day = day_of(at) if is_new or agreement.fades else self._day
         if is_new or day != self._day:
-            self._sums = sums = self._sums_on(found.standing, day)
+            self._sums = sums = self._sums_on(day, moved)
             total = sums.fit + sums.engagement
             if self.peak is None or total > self.peak:
                 self.peak = total
@@ -157,23 +174,31 @@ class _Watcher:
         if tier:
             self.qualified = Qualified(at, tier, self._sums, self.activities)
 
-    def _sums_on(self, standing: Standing, day: int) -> Sums:
+    def _sums_on(self, day: int, moved: Mapping[str, Tally]) -> Sums:
         """Return what `rules.points_on` and `rules.sums_of` come to."""
-        agreement, before, points = self._agreement, self._tallies, self._uncapped
-        if before is None:
-            before, by_facts = {}, Standing(standing.fit)
-            points = self._uncapped = rules.points_on(by_facts, agreement, day).uncapped
-        is_later = day != self._day
-        for name, tally in standing.tallies.items():
-            place, rule = agreement.by_name[name]
-            timing = rule.timing
-            fades = is_later and (timing.half_life_days or timing.within_days)
-            if fades or tally is not before.get(name):
-                points[place] = points_on(rule.points, tally, timing, day)
-        self._tallies, self._day = standing.tallies, day
+        agreement, points = self._agreement, self._uncapped
+        if points is None:
+            points = rules.points_on(self.standing, agreement, day).uncapped
+            self._uncapped = points = list(points)
+        else:
+            by_name = agreement.by_name
+            for name, tally in moved.items():
+                place, rule = by_name[name]
+                points[place] = points_on(rule.points, tally, rule.timing, day)
+            if day != self._day:
+                self._fade(points, day, moved)
+        self._day = day
         given = rules.capped(points, agreement)
         return rules.sums_of(Points(given, points, day), agreement)
 
+    def _fade(self, points: list[int], day: int, moved: Mapping[str, Tally]) -> None:
+        """Work out again what time alone has moved."""
+        tallies = self._tallies
+        for place, rule in self._agreement.fading_rules:
+            name = rule.name
+            if name in tallies and name not in moved:
+                points[place] = points_on(rule.points, tallies[name], rule.timing, day)
 
-def _causes(faults: tuple[Fault, ...]) -> dict[str, Verdict]:
+
+def _causes(faults: Iterable[Fault]) -> dict[str, Verdict]:
     return {fault.name: fault.cause for fault in faults}

@@ -62,7 +62,7 @@ def aside(backtest: Backtest) -> Iterator[Section]:
         first = [(one.file, f"{one.line:,}", one.why) for one in aside.first]
         yield Section(
             "Rows set aside",
-            (f"{aside.total:,} rows could not be used; the rest was.",),
+            (f"Rows that could not be used: {aside.total:,}. All others were.",),
             (
                 Table(("file", "what", "rows"), counts, frozenset({0, 1})),
                 Table(("file", "line", "why"), first, frozenset({0, 2})),

@@ -146,16 +146,12 @@ def _unknown_kinds(past: Past, asked: Asked) -> Iterator[str]:
 
 def _leaky(past: Past, asked: Asked) -> Iterator[str]:
     """Tell columns that were filled in when the outcome was known."""
-    columns = past.export.leads.columns
+    columns, outcome = past.export.leads.columns, past.export.leads.value
     unread = []
+    if outcome is not None and (readers := _readers(columns, outcome, asked)):
+        yield f"What reads the outcome itself proves nothing: {_named(readers)}."
     for leak in past.leaks:
-        place = columns.places[leak.column]
-        readers = [
-            rule
-            for field, rules in asked.lead.items()
-            if columns.place(field) == place
-            for rule in rules
-        ]
+        readers = _readers(columns, columns.places[leak.column], asked)
         if readers:
             yield (
                 f"The column {leak.column!r} {leak.why}. It was probably filled in when the "
@@ -168,6 +164,12 @@ def _leaky(past: Past, asked: Asked) -> Iterator[str]:
             f"Write no rule on {_named(unread)}: such columns were probably filled in when the "
             "outcome was known."
         )
+
+
+def _readers(columns: Columns, place: int, asked: Asked) -> list[str]:
+    """Return what reads a column, by any of its names."""
+    fields = (rules for field, rules in asked.lead.items() if columns.place(field) == place)
+    return [rule for rules in fields for rule in rules]
 
 
 def _idle(past: Past, agreements: Sequence[Agreement]) -> Iterator[str]:

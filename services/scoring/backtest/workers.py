@@ -4,12 +4,15 @@ import gc
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from os import _exit, cpu_count
 from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
+
+from leadloop.errors import Rejected
 
 # Starting a process takes as long as reading about so many bytes.
 SMALL_BYTES: Final = 8 << 20
@@ -39,7 +42,11 @@ class Workers:
             )
 
     def each(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-        """Yield what comes of each task, in the order in which it is done."""
+        """Yield what comes of each task, in the order in which it is done.
+
+        Raises:
+            Rejected: A process was killed.
+        """
         if self._pool is None:
             yield from map(function, tasks)
             return
@@ -49,7 +56,13 @@ class Workers:
             ahead = islice(left, self._jobs + AHEAD - len(running))
             running.update(self._pool.submit(function, task) for task in ahead)
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+            try:
+                yield from [future.result() for future in done]
+            except BrokenProcessPool as error:
+                raise Rejected(
+                    "A process was killed, probably because the memory is full: use fewer "
+                    "with --jobs 1."
+                ) from error
 
     def _start(self, function: Callable[[T], R], task: T) -> "Future[R]":
         """Give out the first task, which starts the processes deaf to Ctrl-C."""

@@ -20,8 +20,7 @@ from services.scoring.history.times import TimeForm
 # Of leads in a file without times and without activities.
 UNDATED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Exports write "never" as the year 1 or 9999.
-_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+_YEARS: Final = (1970, 2100)
 _CELLS: Final = 4
 _BY_TIME: Final = attrgetter("occurred_at", "activity_id")
 _REMEMBERED_MAX: Final = 50_000
@@ -125,18 +124,23 @@ class Joined:
         deeds: dict[str, list[Activity]] = {}
         if side is None or side.form is None:
             return deeds
-        read_time, kind_of = side.form.reader(), _Kinds(self.plan.has_kinds, side.reads)
+        read_time, seen = side.form.reader(), _Seen(self.plan.has_kinds, side.reads)
         for line, row in self._rows("activities", side):
-            if row[1] not in leads:
-                self._unknown(side, line, row[1])
+            _, lead_id, time, said, cells = row
+            if lead_id not in leads:
+                self._unknown(side, line, lead_id)
                 continue
-            at = read_time(row[2])
-            if at is None or not _EARLIEST <= at < _LATEST:
-                self._bad_time(side, line, row[2])
+            at = read_time(time)
+            if at is None or not _YEARS[0] <= at.year < _YEARS[1]:
+                self._bad_time(side, line, time)
                 continue
-            kind, values = kind_of.values(row[3], row[_CELLS])
-            deeds.setdefault(row[1], []).append(Activity(f"{line:012}", kind, at, values))
-            self.activities += 1
+            kind, values = seen[said, cells]
+            activity = Activity(f"{line:012}", kind, at, values)
+            if lead_id in deeds:
+                deeds[lead_id].append(activity)
+            else:
+                deeds[lead_id] = [activity]
+        self.activities = sum(map(len, deeds.values()))
         return deeds
 
     def _rows(self, table: str, side: Side) -> Iterator[tuple[int, Row]]:
@@ -154,7 +158,7 @@ class Joined:
         if read_time is None:
             return min((a.occurred_at for a in activities), default=UNDATED)
         at = read_time(row[2])
-        if at is None or not _EARLIEST <= at < _LATEST:
+        if at is None or not _YEARS[0] <= at.year < _YEARS[1]:
             self._bad_time(self.plan.leads, row[0], row[2])
             return None
         return at
@@ -186,29 +190,22 @@ class Joined:
         self._set_aside(side, line, "no time", why)
 
 
-class _Kinds:
-    """Makes what rules see of an activity; equal ones share it."""
+class _Seen(dict[tuple[str, tuple[str, ...]], tuple[str, Values]]):
+    """What rules see of an activity, by what its row says; equal ones share it."""
 
     def __init__(self, has_kinds: bool, reads: Callable[[Sequence[str]], Values]) -> None:
+        super().__init__()
         self._has_kinds = has_kinds
         self._reads = reads
-        self._codes: dict[str, str] = {}
-        self._values: dict[tuple[str, tuple[str, ...]], Values] = {}
 
-    def values(self, said: str, cells: tuple[str, ...]) -> tuple[str, Values]:
-        """Return an activity's kind as rules name it, and its values."""
-        kind = self._codes.get(said)
-        if kind is None:
-            kind = kind_of(said) if self._has_kinds else ""
-            if len(self._codes) < _REMEMBERED_MAX:
-                self._codes[said] = kind
-        key = (kind, cells)
-        values = self._values.get(key)
-        if values is None:
-            if len(self._values) >= _REMEMBERED_MAX:
-                self._values.clear()
-            values = self._values[key] = {**self._reads(cells), "kind": kind}
-        return kind, values
+    def __missing__(self, key: tuple[str, tuple[str, ...]]) -> tuple[str, Values]:
+        """Make the kind as rules name it, and the values."""
+        if len(self) >= _REMEMBERED_MAX:
+            self.clear()
+        said, cells = key
+        kind = kind_of(said) if self._has_kinds else ""
+        found = self[key] = kind, {**self._reads(cells), "kind": kind}
+        return found
 
 
 def kind_of(said: str) -> str:

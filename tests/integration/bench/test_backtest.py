@@ -1,10 +1,13 @@
 import csv
+import os
+import signal
 from random import Random
 
 import pytest
 
 from bench import past
 from bench.backtest import replay
+from leadloop.errors import Rejected
 from services.scoring.backtest.workers import Workers
 
 
@@ -67,3 +70,14 @@ def test_a_process_that_fails_stops_the_whole_with_its_error(monkeypatch):
 
 def divmod_by(number):
     return divmod(12, number)
+
+
+def test_a_process_that_is_killed_is_told_in_a_sentence(monkeypatch):
+    monkeypatch.setattr("services.scoring.backtest.workers.SMALL_BYTES", 0)
+
+    with pytest.raises(Rejected, match="A process was killed"), Workers(2, 1) as workers:
+        list(workers.each(die, [1, 2]))
+
+
+def die(number):
+    os.kill(os.getpid(), signal.SIGKILL)

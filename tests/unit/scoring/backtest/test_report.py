@@ -85,6 +85,15 @@ def test_a_report_warns_of_rules_on_columns_that_tell_the_outcome(backtest):
     assert warning.endswith("proves nothing: is closed.")
 
 
+def test_a_report_warns_of_rules_on_the_outcome_itself(tmp_path):
+    peeking = EXAMPLE.read_text().replace('lead.company != ""', 'lead.stage == "won"')
+
+    report = report_of(backtest_export(a_history(tmp_path), Proposal(body(peeking))))
+
+    warning = "What reads the outcome itself proves nothing: knows the company."
+    assert warning in report.warnings
+
+
 def test_a_report_warns_of_what_rules_ask_and_the_files_do_not_have(backtest):
     warnings = " ".join(report_of(backtest[0]).warnings)
 

@@ -1,0 +1,393 @@
+"""`leadloop agreement simulate`: live through the loop under an agreement nobody signed yet."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as Shown
+
+from leadloop.errors import Problem, Rejected
+from services import history_options as history
+from services.simulation.stream import Pattern
+
+if TYPE_CHECKING:
+    from services.scoring.history.export import Told as Export
+    from services.simulation.mending import Mending
+    from services.simulation.report import Report, Table
+    from services.simulation.runs import Coming, Result
+    from services.simulation.team import Team
+    from services.simulation.trial import Trial
+
+out = Console(highlight=False)
+aside = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, style="red")
+
+LINE_EVERY_SECONDS: Final = 5.0
+WIDTH: Final = 120
+INTERRUPTED: Final = 130
+_STREAM, _PEOPLE, _OUTPUT = "Leads that are made up", "People in sales", "Output"
+
+File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
+Against = Annotated[
+    Path | None,
+    typer.Option("--against", help="Another agreement: the same leads, the same chances."),
+]
+DatabaseUrl = Annotated[
+    str, typer.Option("--database", help="Our own history: scoring's database.", metavar="URL")
+]
+PerWeek = Annotated[
+    float,
+    typer.Option(
+        "--leads-per-week",
+        help="Qualified leads; left out: what marketing owes.",
+        min=0,
+        rich_help_panel=_STREAM,
+    ),
+]
+When = Annotated[
+    Pattern, typer.Option("--pattern", help="When they come.", rich_help_panel=_STREAM)
+]
+Weeks = Annotated[
+    int, typer.Option(help="How long they come.", min=1, max=520, rich_help_panel=_STREAM)
+]
+Start = Annotated[
+    str,
+    typer.Option(help="Their first day; left out: next Monday.", rich_help_panel=_STREAM),
+]
+Tiers = Annotated[
+    str,
+    typer.Option(help="Their shares, such as A=30,B=70.", rich_help_panel=_STREAM),
+]
+People = Annotated[
+    int, typer.Option("--people", help="So many, all alike.", min=0, rich_help_panel=_PEOPLE)
+]
+TeamFile = Annotated[
+    Path | None,
+    typer.Option("--team", help="Who they are and how they work.", rich_help_panel=_PEOPLE),
+]
+Kept = Annotated[
+    float,
+    typer.Option(help="Percent of its clocks by which a level holds.", min=1, max=100),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
+Mend = Annotated[bool, typer.Option(help="Try what would mend what breaks.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write a page.", rich_help_panel=_OUTPUT)
+]
+Markdown = Annotated[
+    Path | None, typer.Option("--markdown", help="Write a text.", rich_help_panel=_OUTPUT)
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="End with a line of JSON.", rich_help_panel=_OUTPUT)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked on the command line; the names are those of the command's parameters."""
+
+    file: Path
+    against: Path | None
+    leads_per_week: float
+    pattern: Pattern
+    weeks: int
+    start: str
+    tiers: str
+    database: str
+    leads: Path | None
+    outcome: str
+    time: str
+    lead_id: str
+    activities: Path | None
+    activity_lead_id: str
+    activity_kind: str
+    activity_time: str
+    won: list[str] | None
+    lost: list[str] | None
+    time_format: str
+    zone: str
+    encoding: str
+    delimiter: str
+    people: int
+    team: Path | None
+    kept: float
+    seed: int
+    mend: bool
+    html: Path | None
+    markdown: Path | None
+    as_json: bool
+
+
+def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
+    context: typer.Context,
+    file: File,
+    against: Against = None,
+    leads_per_week: PerWeek = 0,
+    pattern: When = Pattern.OFFICE,
+    weeks: Weeks = 13,
+    start: Start = "",
+    tiers: Tiers = "",
+    database: DatabaseUrl = "",
+    leads: history.Leads = None,
+    outcome: history.Outcome = "",
+    time: history.Time = "",
+    lead_id: history.Id = "",
+    activities: history.Activities = None,
+    activity_lead_id: history.LeadId = "",
+    activity_kind: history.Kind = "",
+    activity_time: history.ActivityTime = "",
+    won: history.Won = None,
+    lost: history.Lost = None,
+    time_format: history.TimeFormat = "",
+    zone: history.Zone = "UTC",
+    encoding: history.Encoding = "",
+    delimiter: history.Delimiter = "",
+    people: People = 0,
+    team: TeamFile = None,
+    kept: Kept = 95,
+    seed: Seed = 1,
+    mend: Mend = True,
+    html: Html = None,
+    markdown: Markdown = None,
+    as_json: Json = False,
+) -> None:
+    """Live through the loop under an agreement: which service levels would break, and why."""
+    _guarded(Request(**context.params))
+
+
+def _guarded(request: Request) -> None:
+    """Simulate; whatever can't be done is told in a sentence."""
+    try:
+        _run(request)
+    except Problem as problem:
+        _tell(problem)
+        raise typer.Exit(1) from problem
+    except KeyboardInterrupt as stop:
+        aside.print("Stopped; nothing was written.")
+        raise typer.Exit(INTERRUPTED) from stop
+
+
+def _run(request: Request) -> None:
+    """Simulate, show what was found, write the files that were asked for."""
+    from services.simulation import report as told
+    from services.simulation.asked import team_from, trial_from
+
+    began_at = monotonic()
+    _require_writable(request.html, request.markdown)
+    first_day = _first_day(request)
+    trial = trial_from(request.file, first_day)
+    other = trial_from(request.against, first_day) if request.against else None
+    team = team_from(request.people, request.team, trial, first_day)
+    with _watching() as watch:
+        coming, words = _coming(request, trial, other, first_day, watch)
+        result = _live(watch, "the proposal", trial, team, coming, request.seed)
+        before = _live(watch, "the other", other, team, coming, request.seed) if other else None
+        mending = _mend(request, trial, team, coming, result, watch)
+    share = request.kept / 100
+    asked = told.Told(trial, result, team, share, request.seed, words)
+    name = request.against.name if request.against else ""
+    report = told.report_of(asked, mending, before, name)
+    _show(report)
+    _write(report, request)
+    if request.as_json:
+        _last_line(request, result, mending, monotonic() - began_at)
+
+
+class Watch:
+    """Says how far it is: a bar on a terminal, else a line now and then."""
+
+    def __init__(self, bar: Progress) -> None:
+        """Show on `bar`, if there is a terminal."""
+        self._bar = bar
+        self._task = bar.add_task("", total=None)
+        self._what = ""
+        self._said_at = monotonic()
+
+    def begin(self, what: str) -> None:
+        """Name what goes on now."""
+        self._what = what
+        self._bar.update(self._task, description=what, total=None, completed=0)
+        self._line("")
+
+    def show(self, share: float) -> None:
+        """Say what share of it is done."""
+        self._bar.update(self._task, total=1.0, completed=share)
+        self._line(f" {share:.0%}")
+
+    def _line(self, how_far: str) -> None:
+        if not aside.is_terminal and monotonic() - self._said_at >= LINE_EVERY_SECONDS:
+            self._said_at = monotonic()
+            aside.print(f"{self._what}{how_far}", markup=False)
+
+
+def _first_day(request: Request) -> date:
+    from leadloop.clock import SystemClock
+    from services.simulation.asked import next_monday
+
+    if not request.start:
+        return next_monday(SystemClock().now().date())
+    try:
+        return datetime.strptime(request.start, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as error:
+        raise Rejected(
+            f"Expected a day such as 2026-04-01 for --start, found {request.start!r}."
+        ) from error
+
+
+def _coming(
+    request: Request, trial: "Trial", other: "Trial | None", first_day: date, watch: Watch
+) -> "tuple[Coming, str]":
+    """Find what leads come."""
+    from services.simulation.asked import MadeUp, history_from, stream_from
+
+    told = [bool(request.leads), bool(request.database), request.leads_per_week > 0]
+    if sum(told) > 1:
+        raise Rejected("Name one source: --leads FILE.csv, --database URL or --leads-per-week.")
+    if request.leads or request.database:
+        trials = [one for one in (trial, other) if one is not None]
+        return history_from(_export(request), request.database, trials, watch.begin)
+    made_up = MadeUp(
+        per_week=request.leads_per_week,
+        pattern=request.pattern,
+        weeks=request.weeks,
+        first_day=first_day,
+        tiers=request.tiers,
+        seed=request.seed,
+    )
+    return stream_from(made_up, trial)
+
+
+def _export(request: Request) -> "Export | None":
+    from services.scoring.history.export import Told as Export
+
+    if request.leads is None:
+        return None
+    if not request.outcome:
+        raise Rejected("Name the column that says what came of a lead: --outcome COLUMN.")
+    return Export(
+        leads=request.leads,
+        outcome=request.outcome,
+        time=request.time,
+        lead_id=request.lead_id,
+        won=request.won or (),
+        lost=request.lost or (),
+        activities=request.activities,
+        activity_lead_id=request.activity_lead_id,
+        activity_kind=request.activity_kind,
+        activity_time=request.activity_time,
+        time_format=request.time_format,
+        zone=request.zone,
+        encoding=request.encoding,
+        delimiter=request.delimiter,
+    )
+
+
+def _live(
+    watch: Watch, what: str, trial: "Trial", team: "Team", coming: "Coming", seed: int
+) -> "Result":
+    from services.simulation.runs import run
+
+    watch.begin(f"living through {what}")
+    return run(trial, team, coming, seed, watch.show)
+
+
+def _mend(
+    request: Request,
+    trial: "Trial",
+    team: "Team",
+    coming: "Coming",
+    result: "Result",
+    watch: Watch,
+) -> "Mending | None":
+    """Look for what mends what breaks; None when nothing does, or nobody wants to know."""
+    from services.simulation.levels import broken
+    from services.simulation.mending import Search
+
+    target = request.kept / 100
+    if not request.mend or not broken(result, target):
+        return None
+    return Search(trial, team, coming, request.seed, target).mend(watch.begin)
+
+
+def _require_writable(*paths: Path | None) -> None:
+    """Refuse a file that could not be written in the end."""
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise Rejected(f"{path} can't be written: there is no such folder, or it is one.")
+
+
+def _show(report: "Report") -> None:
+    if not out.is_terminal:
+        # A file or a pipe has no width that a table must fit in.
+        out.width = WIDTH
+    out.print(f"\n{report.title}", style="bold", markup=False)
+    out.print(report.answer, markup=False, soft_wrap=True)
+    for line in report.words:
+        out.print(f"- {line}", markup=False, soft_wrap=True)
+    for table in report.tables:
+        _show_table(table)
+    out.print("\nAssumed", style="bold")
+    for line in report.assumed:
+        out.print(f"- {line}", markup=False, soft_wrap=True)
+
+
+def _show_table(table: "Table") -> None:
+    out.print(f"\n{table.title}", style="bold", markup=False)
+    shown = Shown(box=SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(table.columns):
+        shown.add_column(escape(name), justify="right" if place else "left", no_wrap=not place)
+    for row in table.rows:
+        shown.add_row(*map(escape, row))
+    out.print(shown)
+
+
+def _write(report: "Report", request: Request) -> None:
+    from services.simulation.page import html, markdown
+
+    for path, written in ((request.html, html), (request.markdown, markdown)):
+        if path is not None:
+            path.write_text(written(report), encoding="utf-8")
+            aside.print(f"wrote {path}", markup=False)
+
+
+def _last_line(
+    request: Request, result: "Result", mending: "Mending | None", seconds: float
+) -> None:
+    """Print the figures as one line of JSON; nothing may follow it."""
+    from services.simulation.figures import figures_of
+
+    figures = figures_of(result, mending, request.kept / 100)
+    figures |= {"seed": request.seed, "seconds": round(seconds, 2)}
+    # Not through rich, which would break a long line.
+    typer.echo(json.dumps(figures))
+
+
+def _tell(problem: Problem) -> None:
+    """Say why it can't be done."""
+    errors.print(problem.detail, markup=False, soft_wrap=True)
+    for fault in problem.errors:
+        line = f"{fault.pointer}: expected {fault.expected}, found {fault.found}"
+        errors.print(line, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _watching() -> Iterator[Watch]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    is_shown = aside.is_terminal
+    with Progress(*columns, console=aside, transient=True, disable=not is_shown) as bar:
+        yield Watch(bar)

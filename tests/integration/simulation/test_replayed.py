@@ -1,0 +1,63 @@
+"""The simulation and the real services agree: on the demo's quarter, event for event."""
+
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from sqlalchemy import make_url
+
+from leadloop.migrate import create_database
+from services.demo.quarter import Happened, run_quarter
+from tests.conftest import _drop
+from tests.integration.simulation.replayed import lead_of, live_again, told_by_services
+
+SIZE, SEED = "small", 2
+
+
+@pytest_asyncio.fixture(scope="module")
+async def happened(postgres_url: str) -> AsyncIterator[list[Happened]]:
+    name = f"demo_{secrets.token_hex(6)}"
+    await create_database(postgres_url, name)
+    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    told: list[Happened] = []
+    await run_quarter(url, size=SIZE, seed=SEED, record=told.append)
+    yield told
+    await _drop(postgres_url, name)
+
+
+async def test_the_same_leads_and_people_give_the_same_events_in_memory_as_in_the_services(
+    happened: list[Happened],
+):
+    """Owners, clocks with their due times, breaches, returns, later cycles: all of it."""
+    real = told_by_services(happened)
+
+    simulated = live_again(happened, SIZE, SEED)
+
+    of_real, of_simulated = by_lead(real), by_lead(simulated.events)
+    assert of_simulated.keys() == of_real.keys()
+    for lead_id, events in of_real.items():
+        assert of_simulated[lead_id] == events
+    # The quarter is rich enough to prove something.
+    assert len(real) > 300
+    assert all(
+        simulated.counts[kind] > 2
+        for kind in ("Met", "Breached", "Warned", "Reassigned", "Escalated", "Refused")
+    )
+
+
+async def test_at_each_moment_as_many_leads_were_with_the_same_people(
+    happened: list[Happened],
+):
+    real = told_by_services(happened)
+
+    simulated = live_again(happened, SIZE, SEED)
+
+    assert Counter(at for at, _ in simulated.events) == Counter(at for at, _ in real)
+
+
+def by_lead(events):
+    found: dict[str, list] = {}
+    for at, event in events:
+        found.setdefault(lead_of(event), []).append((at, event))
+    return found
