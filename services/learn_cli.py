@@ -18,7 +18,7 @@ from services.history_terminal import Files
 if TYPE_CHECKING:
     import numpy as np
 
-    from services.scoring.lessons.gather import Gathered
+    from services.scoring.lessons.gather import Asking, Gathered
     from services.scoring.lessons.lessons import Lessons
 
 OUTPUT: Final = "Output"
@@ -238,9 +238,20 @@ def _gathered(past: _Past, body: bytes) -> "Gathered":
     from services.scoring.lessons.gather import Asking, gather
 
     asking = Asking(body, timedelta(days=past.days), past.source, past.reason, past.jobs)
+    if past.database:
+        return _of_ledger(past, asking)
     told = terminal.told_of(past.files)
     with terminal.watching() as watch:
         return gather(told, asking, watch)
+
+
+def _of_ledger(past: _Past, asking: "Asking") -> "Gathered":
+    from services.scoring.lessons.from_ledger import gather_ledger
+
+    if past.files.leads or past.files.activities:
+        raise Rejected("Name one history: --database, or --leads.")
+    with terminal.watching() as watch:
+        return gather_ledger(past.database, asking, watch)
 
 
 def _moment(split: str) -> "np.datetime64 | None":
