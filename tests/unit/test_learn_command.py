@@ -62,8 +62,10 @@ def write(name, rows):
 def funnel(count=LEADS, seed=1):
     """Large companies that look at prices buy; where they are does not matter."""
     draw = Random(seed)
-    leads = [["id", "came", "country", "employees", "industry", "Vorname", "stage", "refused"]]
-    deeds = [["lead", "time", "kind", "url"]]
+    leads: list[list[object]] = [
+        ["id", "came", "country", "employees", "industry", "Vorname", "stage", "refused"]
+    ]
+    deeds: list[list[object]] = [["lead", "time", "kind", "url"]]
     for n in range(count):
         came = BEGIN + timedelta(hours=4 * n)
         employees = int(draw.lognormvariate(5, 1))
@@ -151,7 +153,7 @@ def test_the_suggested_text_passes_and_keeps_what_was_not_asked_about(learned, f
 
 def test_a_score_under_the_suggested_text_orders_later_leads_better(learned):
     row_now, row_then = row(learned, "points as they are"), row(learned, "suggested agreement")
-    now, then = (float(re.search(r"0\.\d{3}", line)[0]) for line in (row_now, row_then))
+    now, then = (float(re.findall(r"0\.\d{3}", line)[0]) for line in (row_now, row_then))
 
     assert then > now + 0.03
     assert "orders later leads better than the points as they are" in learned
