@@ -167,8 +167,13 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 
 def _guarded(request: Request) -> None:
     """Simulate; whatever can't be done is told in a sentence."""
+    from services.handoff.calendar import InvalidCalendar
+
     try:
         _run(request)
+    except InvalidCalendar as closed:
+        errors.print(f"Nobody could work: {closed}.", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from closed
     except Problem as problem:
         _tell(problem)
         raise typer.Exit(1) from problem

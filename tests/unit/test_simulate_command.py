@@ -11,6 +11,15 @@ from services.simulate_cli import simulate
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "agreement.example.yaml"
 TEAM = "people: [{name: Ann}, {name: Ben, forgets: 5%}]\n"
+AWAY = """
+calendars: {days: {time_zone: Europe/Berlin, open: {mon-fri: ["09:00-17:00"]}}}
+people:
+  - name: Ann
+    calendar: days
+    away:
+      - {from: 2026-03-01, to: 2027-03-01}
+      - {from: 2027-03-02, to: 2028-03-01}
+"""
 AGREEMENT = """
 agreement: default
 signers: {marketing: Mara, sales: Tom}
@@ -37,6 +46,7 @@ def run(tmp_path, monkeypatch):
     Path("agreement.yaml").write_text(EXAMPLE.read_text())
     Path("small.yaml").write_text(AGREEMENT)
     Path("team.yaml").write_text(TEAM)
+    Path("away.yaml").write_text(AWAY)
     Path("leads.csv").write_text(leads_file())
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(simulate)
@@ -98,6 +108,24 @@ def test_leads_of_a_file_go_through_the_rules(run):
     assert told["handed_over"] == 30
 
 
+def test_what_leads_did_counts_too(run):
+    Path("did.csv").write_text(
+        "lead,kind,at\n" + "".join(f"{n},Demo Request,2026-01-12T10:00:00\n" for n in range(9))
+    )
+    text = AGREEMENT.replace(
+        "  fit: [{name: large, when: lead.employees >= 50, points: 10}]",
+        "  engagement: [{name: asked, on: demo_request, points: 10}]",
+    )
+    Path("engaged.yaml").write_text(text)
+
+    result = run(
+        "engaged.yaml --leads leads.csv --outcome stage --time came --id id"
+        " --activities did.csv --lead-id lead --people 2 --json"
+    )
+
+    assert figures(result)["handed_over"] == 9
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -124,6 +152,8 @@ def test_leads_of_a_file_go_through_the_rules(run):
             "agreement.yaml --people 2 --database postgresql+asyncpg://x@127.0.0.1:9/x",
             "Scoring's database can't be read",
         ),
+        ("agreement.yaml --team gone.yaml", "gone.yaml: no such file"),
+        (f"agreement.yaml {STREAM} --team away.yaml", "Nobody could work: calendar 'days'"),
         ("agreement.yaml --people 2 --html no/such/place.html", "can't be written"),
     ],
 )

@@ -1,14 +1,19 @@
 """The simulation and the real services agree: on the demo's quarter, event for event."""
 
+import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import make_url
 
 from leadloop.migrate import create_database
+from services.demo import company
 from services.demo.quarter import Happened, run_quarter
+from services.simulation.history import from_ledger
+from services.simulation.trial import read_trial
 from tests.conftest import _drop
 from tests.integration.simulation.replayed import lead_of, live_again, told_by_services
 
@@ -16,14 +21,19 @@ SIZE, SEED = "small", 2
 
 
 @pytest_asyncio.fixture(scope="module")
-async def happened(postgres_url: str) -> AsyncIterator[list[Happened]]:
+async def lived(postgres_url: str) -> AsyncIterator[tuple[str, list[Happened]]]:
     name = f"demo_{secrets.token_hex(6)}"
     await create_database(postgres_url, name)
     url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     told: list[Happened] = []
     await run_quarter(url, size=SIZE, seed=SEED, record=told.append)
-    yield told
+    yield url, told
     await _drop(postgres_url, name)
+
+
+@pytest.fixture(scope="module")
+def happened(lived: tuple[str, list[Happened]]) -> list[Happened]:
+    return lived[1]
 
 
 async def test_the_same_leads_and_people_give_the_same_events_in_memory_as_in_the_services(
@@ -54,6 +64,24 @@ async def test_at_each_moment_as_many_leads_were_with_the_same_people(
     simulated = live_again(happened, SIZE, SEED)
 
     assert Counter(at for at, _ in simulated.events) == Counter(at for at, _ in real)
+
+
+async def test_our_own_ledger_brings_the_same_leads_to_sales_at_the_same_times(
+    lived: tuple[str, list[Happened]],
+):
+    url, happened = lived
+    trial = read_trial(company.agreement_text(company.SIZES[SIZE]), company.FIRST_DAY)
+
+    coming, words = await asyncio.to_thread(from_ledger, url, [trial], lambda _: None)
+
+    first = {
+        (event[1], at, event[3])
+        for at, event in told_by_services(happened)
+        if isinstance(event, tuple) and event[0] == "qualified" and event[2] == 1
+    }
+    found = {(one.lead.lead_id, one.at, one.lead.tier) for one in coming.qualifying(trial)}
+    assert found == first
+    assert words == "Leads: 200 of our own ledger."
 
 
 def by_lead(events):

@@ -1,6 +1,7 @@
 """The file of people: what it says, and what is wrong with it, by line."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,17 @@ def test_a_fault_names_its_line_and_what_was_expected(text, line, expected):
 
     faults = [(one.pointer, one.expected) for one in refused.value.errors]
     assert any(p == f"line {line}" and e.startswith(expected) for p, e in faults), faults
+
+
+def test_the_example_of_the_documentation_is_sound():
+    text = (Path(__file__).parents[3] / "docs" / "simulations.md").read_text()
+    example = text[text.index("```yaml\n") + 8 :].split("```")[0]
+
+    jonas, clara = read(example).workers
+
+    assert jonas.pace == Pace()
+    assert clara.pace == Pace(minutes_per_lead=40)
+    assert clara.absences[1].told_on is None
 
 
 def test_a_larger_team_has_the_same_people_and_more_who_work_alike():
