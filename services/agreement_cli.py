@@ -61,6 +61,9 @@ def check(
     leads: Leads = None,
     strict: Annotated[bool, typer.Option(help="Fail on warnings too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    url: Annotated[
+        str, typer.Option(help="Ask this Leadloop whether it has the predictive model.")
+    ] = "",
 ) -> None:
     """Tell all that is wrong in a text or can't work, by line, with what to do about it."""
     from leadloop.agreement.checks import examine
@@ -76,6 +79,8 @@ def check(
     else:
         _tell(found)
         out.print(f"{file}: {_summed_up(found)}")
+    if url:
+        _tell_missing_model(found, url)
     if not found.is_sound or (strict and found.findings):
         raise typer.Exit(1)
 
@@ -123,6 +128,7 @@ def propose(file: File, url: Url = DEFAULT_URL) -> None:
     _tell(found)
     if not found.is_sound:
         raise Refused(f"{file} is not proposed: {_summed_up(found)}")
+    _tell_missing_model(found, url)
     out.print_json(data=client_of(url).post("/v1/agreements", {"text": text}))
 
 
@@ -309,6 +315,16 @@ def _refusals() -> Iterator[None]:
         raise Refused("\n".join([problem.detail, *lines])) from problem
     except (OSError, ValueError) as error:
         raise Refused(str(error)) from error
+
+
+def _tell_missing_model(found: "Examined", url: str) -> None:
+    """Warn of a predictive model that a Leadloop does not have."""
+    from services.model_cli import what_is_missing
+
+    named = found.agreement.definition.predictive_model if found.agreement else ""
+    told = what_is_missing(named, url)
+    if told:
+        aside.print(told, style=_STYLES["warning"], markup=False, soft_wrap=True)
 
 
 def _tell(found: "Examined") -> None:

@@ -291,7 +291,7 @@ def _lines() -> "Watch":
     def watch(step: "Step") -> None:
         nonlocal said_at
         if monotonic() - said_at >= LINE_EVERY_SECONDS:
-            said_at = monotonic() - LINE_EVERY_SECONDS
+            said_at = monotonic()
             aside.print(f"{_verb(step)} {_amount(step)}", markup=False)
 
     return watch

@@ -173,10 +173,14 @@ def tell(problem: Problem) -> None:
 
 
 @contextmanager
-def watching() -> "Iterator[Watch]":
-    """Show a bar, or a line now and then where there is no terminal."""
+def watching(verb: str) -> "Iterator[Watch]":
+    """Show a bar, or a line now and then where there is no terminal.
+
+    Args:
+        verb: What is done to leads once they are read.
+    """
     if not aside.is_terminal:
-        yield _lines()
+        yield _lines(verb)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -190,7 +194,7 @@ def watching() -> "Iterator[Watch]":
         def watch(step: "Step") -> None:
             bar.update(
                 task,
-                description=_verb(step),
+                description=_verb(step, verb),
                 completed=step.done,
                 total=step.total,
                 done=_amount(step),
@@ -199,20 +203,20 @@ def watching() -> "Iterator[Watch]":
         yield watch
 
 
-def _lines() -> "Watch":
-    said_at = monotonic()
+def _lines(verb: str) -> "Watch":
+    said_at = monotonic() - LINE_EVERY_SECONDS
 
     def watch(step: "Step") -> None:
         nonlocal said_at
         if monotonic() - said_at >= LINE_EVERY_SECONDS:
             said_at = monotonic()
-            aside.print(f"{_verb(step)} {_amount(step)}", markup=False)
+            aside.print(f"{_verb(step, verb)} {_amount(step)}", markup=False)
 
     return watch
 
 
-def _verb(step: "Step") -> str:
-    return "reads" if step.what == "bytes" else "judges"
+def _verb(step: "Step", verb: str) -> str:
+    return "reads" if step.what == "bytes" else verb
 
 
 def _amount(step: "Step") -> str:

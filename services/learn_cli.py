@@ -1,5 +1,6 @@
 """`leadloop agreement learn` and `drift`: what outcomes teach, as a text that can be signed."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -182,11 +183,18 @@ def _past_of(
 @contextmanager
 def _refusals_told() -> Iterator[None]:
     """End the command with one sentence when it can't be done."""
+    # Who ends it in another way than by Ctrl-C leaves no copies on the disk either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except Problem as problem:
         terminal.tell(problem)
         raise typer.Exit(1) from problem
+    except OSError as error:
+        # Such as a disk that is full; TMPDIR names another one.
+        told = f"{error.filename or 'A file'}: {error.strerror}"
+        terminal.errors.print(told, markup=False)
+        raise typer.Exit(1) from error
     except KeyboardInterrupt as stop:
         terminal.aside.print("Stopped; nothing was written.")
         raise typer.Exit(terminal.INTERRUPTED) from stop
@@ -241,7 +249,7 @@ def _gathered(past: _Past, body: bytes) -> "Gathered":
     if past.database:
         return _of_ledger(past, asking)
     told = terminal.told_of(past.files)
-    with terminal.watching() as watch:
+    with terminal.watching("judges") as watch:
         return gather(told, asking, watch)
 
 
@@ -250,7 +258,7 @@ def _of_ledger(past: _Past, asking: "Asking") -> "Gathered":
 
     if past.files.leads or past.files.activities:
         raise Rejected("Name one history: --database, or --leads.")
-    with terminal.watching() as watch:
+    with terminal.watching("judges") as watch:
         return gather_ledger(past.database, asking, watch)
 
 

@@ -1,6 +1,7 @@
 """`leadloop model`: predictive models that an agreement may name."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -8,7 +9,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from services.client import DEFAULT_URL, Refused, client_of
+from services.client import DEFAULT_URL, Client, Refused, client_of
 
 model = typer.Typer(
     help="Predictive models that an agreement may name: add one, see what it was learned from.",
@@ -47,16 +48,11 @@ def add_model(
 @model.command("list")
 def list_models(url: Url = DEFAULT_URL) -> None:
     """List the models that are kept, the newest first."""
-    client, path = client_of(url), "/v1/models"
-    answer: Any = client.get(path)
-    if not answer["items"]:
+    found = list(_each(client_of(url)))
+    for one in found:
+        _print(_line(one))
+    if not found:
         _print("No model was added.")
-    while True:
-        for one in answer["items"]:
-            _print(_line(one))
-        if not answer["next"]:
-            return
-        answer = client.get(f"{path}?{urlencode({'cursor': answer['next']})}")
 
 
 @model.command("show")
@@ -77,6 +73,29 @@ def remove_model(version: Version, url: Url = DEFAULT_URL) -> None:
     """Forget a model that no agreement names."""
     client_of(url).delete(f"/v1/models/{version}")
     _print(f"Model {version} is forgotten.")
+
+
+def what_is_missing(version: str, url: str) -> str:
+    """Return what is to be told of a model that an agreement names; empty when it is there.
+
+    Raises:
+        Refused: No Leadloop answers there.
+    """
+    if not version or any(one["version"] == version for one in _each(client_of(url))):
+        return ""
+    return (
+        f"predictive_model: warning: the model {version} was not added at {url}. Until it is, "
+        "conditions on predicted do not hold; add it: leadloop model add FILE"
+    )
+
+
+def _each(client: Client) -> Iterator[Answer]:
+    """Yield the models that are kept, page by page."""
+    answer: Any = client.get("/v1/models")
+    yield from answer["items"]
+    while answer["next"]:
+        answer = client.get(f"/v1/models?{urlencode({'cursor': answer['next']})}")
+        yield from answer["items"]
 
 
 def _read(file: Path) -> Answer:

@@ -20,6 +20,7 @@ from services.embedded import assemble
 from tests.asgi import Client
 from tests.conftest import until
 from tests.integration.scoring.proposals import a_text
+from tests.unit.scoring.model_builders import VERSION, a_predictor
 
 pytestmark = pytest.mark.integration
 
@@ -138,3 +139,46 @@ async def test_a_shadow_is_started_shown_and_stopped(loop, tmp_path):
 
 async def test_before_the_first_shadow_the_list_says_so(loop):
     assert await loop.told(*SHADOW, "list") == "No shadow was ever started.\n"
+
+
+async def test_a_model_is_added_shown_and_removed(loop, tmp_path):
+    file = tmp_path / "model.json"
+    file.write_text(a_predictor().to_json())
+
+    assert "No model was added." in await loop.told(cli.app, "model", "list")
+    added = await loop.told(cli.app, "model", "add", str(file), "--note", "by hand")
+    listed = await loop.told(cli.app, "model", "list")
+    shown = await loop.told(cli.app, "model", "show", VERSION)
+    removed = await loop.told(cli.app, "model", "remove", VERSION)
+
+    assert f"predictive_model: {VERSION}" in added
+    assert listed == f"{shown.splitlines()[0]}\n"
+    assert "from 1,000 leads until 2026-01-01, 100 won" in listed
+    assert "by hand" in listed
+    assert "reads the fields: employees" in shown
+    assert removed == f"Model {VERSION} is forgotten.\n"
+
+
+async def test_a_check_at_a_leadloop_warns_of_a_model_that_it_lacks(loop, tmp_path):
+    file, model = tmp_path / "agreement.yaml", tmp_path / "model.json"
+    whole = f"qualified_lead:\n  predictive_model: {VERSION}\n"
+    file.write_text(SIGNED.replace("qualified_lead:\n", whole))
+    model.write_text(a_predictor().to_json())
+
+    before = await loop.told(cli.app, "agreement", "check", str(file))
+    await loop.told(cli.app, "model", "add", str(model))
+    after = await loop.told(cli.app, "agreement", "check", str(file))
+
+    assert f"the model {VERSION} was not added" in before
+    assert "was not added" not in after
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"sha256": "0", "model": "{}"}'])
+async def test_a_file_that_is_no_model_is_refused(loop, tmp_path, text):
+    file = tmp_path / "model.json"
+    file.write_text(text)
+
+    result = await loop.command(cli.app, "model", "add", str(file))
+
+    assert isinstance(result.exception, Refused)
+    assert "expected" in str(result.exception)

@@ -62,9 +62,8 @@ def write(name, rows):
 def funnel(count=LEADS, seed=1):
     """Large companies that look at prices buy; where they are does not matter."""
     draw = Random(seed)
-    leads: list[list[object]] = [
-        ["id", "came", "country", "employees", "industry", "Vorname", "stage", "refused"]
-    ]
+    names = ["id", "came", "country", "employees", "industry", "Vorname", "stage", "refused"]
+    leads: list[list[object]] = [[*names]]
     deeds: list[list[object]] = [["lead", "time", "kind", "url"]]
     for n in range(count):
         came = BEGIN + timedelta(hours=4 * n)

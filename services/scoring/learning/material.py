@@ -7,7 +7,7 @@ would tell the outcome rather than foretell it.
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from struct import Struct
+from struct import pack
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -93,7 +93,7 @@ class Material:
         self._rules = tuple(RatedRule(rule.name, rule.points) for rule in agreement.rules)
         self._fields = tuple(fields)
         self._most = min(LEADS_MAX, CELLS_MAX // (len(self._rules) + len(fields) + 1))
-        self._packed = Struct(f"<{len(self._rules)}f")
+        self._packed = f"<{len(self._rules)}f"
         self._rows: list[_Row] = []
         self.seen = 0
         self.undecided = 0
@@ -158,7 +158,7 @@ class Material:
             won=won,
             score=sum(rules.points_on(standing, agreement, day).given),
             gates_open=not standing.closed,
-            strengths=self._packed.pack(*strengths_on(standing, agreement, day)),
+            strengths=pack(self._packed, *strengths_on(standing, agreement, day)),
             fields=tuple([_filled(facts, name) for name in self._fields]),
             source=sample.source,
             reason=sample.reason,

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from leadloop.agreement.checks import examine
 from leadloop.agreement.contract import to_contract
-from leadloop.agreement.reader import read_agreement
+from leadloop.agreement.reader import ANY_DAY, read_agreement
 from services.scoring.contract import agreement_of
 from services.scoring.definition import Agreement
 from services.scoring.learning.calibrate import chances_of, learn_chances
@@ -95,6 +96,7 @@ class Draft:
         left_out: Those that could not be put into words.
         moved: Numbers of tiers that move.
         left: Sums in tiers whose numbers stay.
+        findings: What a check finds in the text, and did not find before.
     """
 
     text: str
@@ -103,6 +105,7 @@ class Draft:
     left_out: tuple[Proposed, ...]
     moved: tuple[Move, ...]
     left: tuple[Left, ...]
+    findings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,7 +226,22 @@ def _draft(text: str, agreement: Agreement, suggestion: Suggestion, parts: Parts
         for tier in agreement.tiers
     }
     final = reworded(text, Changes(points, rules, conditions))
-    return Draft(final, _compiled(final), tuple(added), tuple(left_out), moved, left)
+    return Draft(
+        text=final,
+        agreement=_compiled(final),
+        added=tuple(added),
+        left_out=tuple(left_out),
+        moved=moved,
+        left=left,
+        findings=_new_findings(text, final),
+    )
+
+
+def _new_findings(before: str, after: str) -> tuple[str, ...]:
+    """Return what a check finds in a text that it did not find in the one before."""
+    known = {finding.problem for finding in examine(before, ANY_DAY).findings}
+    found = examine(after, ANY_DAY).findings
+    return tuple(str(finding) for finding in found if finding.problem not in known)
 
 
 def _compiled(text: str) -> Agreement:

@@ -107,6 +107,8 @@ def _warnings(lessons: Lessons) -> Iterator[str]:
         if turned:
             told = ", ".join(turned)
             yield f"Works the other way round than signed; look before signing: {told}."
+    if lessons.draft is not None:
+        yield from (f"In the suggested text, {found}" for found in lessons.draft.findings)
     worse = [one for one in lessons.measured if one.gain and one.gain.auc < 0]
     for one in worse:
         yield f"The {one.name} orders the later leads worse; keep the points as they are."

@@ -80,7 +80,13 @@ def moves(
             left.append(Left(tier.name, "its condition can't be read word by word"))
             continue
         found = list(_compared(tokens))
-        moved += [_move(tier.name, one, before, after) for one in found]
+        for move in (_move(tier.name, one, before, after) for one in found):
+            if move.threshold.passed_before:
+                moved.append(move)
+            else:
+                # Where nobody passes, any number above all scores keeps the volume.
+                why = f"no lead of the history reaches {move.sum} {move.number}"
+                left.append(Left(tier.name, why))
         left += _left(tier, tokens, found)
     return tuple(moved), tuple(left)
 

@@ -80,12 +80,13 @@ def test_a_predicted_score_does_not_move():
     assert left == ["what it asks of predicted does not depend on points"]
 
 
-def test_without_leads_nothing_moves():
+def test_a_number_that_nobody_reaches_says_nothing_and_stays():
+    then, left = moved("total >= 400 && fit >= 40")
+
+    assert then == "total >= 400 && fit >= 20"
+    assert left == ["no lead of the history reaches total 400"]
     tier = Tier("A", Condition("total >= 40"))
-
-    (found,), _ = moves((tier,), sums([]), sums([]))
-
-    assert found.moved == 40
+    assert moves((tier,), sums([]), sums([]))[0] == ()
 
 
 def test_a_broken_condition_is_passed_over():
