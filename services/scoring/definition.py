@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from leadloop.conditions import NOTHING, Condition, Function, Values
 from services.scoring.models import Model
-from services.scoring.tallies import Timing
+from services.scoring.tallies import PointsOf, Timing, points_by
 
 
 class Activity(NamedTuple):
@@ -37,6 +37,7 @@ class Rule:
         timing: How often and for how long an engagement rule counts.
         group: The group whose cap it shares; empty when it is in none.
         product: The product line that the points count for; empty: the lead as a whole.
+        points_of: Gives a tally's points on a day, before caps of groups and sides.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Rule:
     timing: Timing = field(default_factory=Timing)
     group: str = ""
     product: str = ""
+    points_of: PointsOf = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make what gives the points of an engagement rule's tally on a day."""
+        object.__setattr__(self, "points_of", points_by(self.points, self.timing))
 
 
 @dataclass(frozen=True, slots=True)

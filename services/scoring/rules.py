@@ -277,7 +277,7 @@ def points_on(
     for name, tally in standing.tallies.items():
         place, rule = by_name[name]
         at = day if penalties_day is None or rule.points >= 0 else penalties_day
-        given[place] = tallies.points_on(rule.points, tally, rule.timing, at)
+        given[place] = rule.points_of(tally, at)
     return Points(capped(given, agreement), given, day)
 
 

@@ -9,7 +9,7 @@ needs for the next one, so that this costs the same after 10 or 10,000 of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, Context
@@ -45,7 +45,6 @@ class Timing:
         half_life_days: The worth of an activity halves each time these have passed.
         within_days: Only activities of this many last days count, today among them.
         needs_days: Whether it matters on which days the activities were.
-        is_plain: Whether only their number matters.
     """
 
     count_max: int = 0
@@ -53,14 +52,11 @@ class Timing:
     half_life_days: int = 0
     within_days: int = 0
     needs_days: bool = field(init=False, default=False)
-    is_plain: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         """Find out once what is asked for each activity."""
         by_period = self.count_max and (self.period_days or self.half_life_days)
         object.__setattr__(self, "needs_days", bool(self.within_days or by_period))
-        is_plain = not self.needs_days and not self.half_life_days
-        object.__setattr__(self, "is_plain", is_plain)
 
     @property
     def fades(self) -> bool:
@@ -99,6 +95,7 @@ class Tally(NamedTuple):
 
 
 Hit = tuple[datetime, str]
+PointsOf = Callable[[Tally, int], int]
 
 
 def day_of(moment: datetime) -> int:
@@ -148,16 +145,24 @@ def counted(tally: Tally | None, hit: Hit, timing: Timing) -> Tally | None:
     return more
 
 
-def points_on(points: int, tally: Tally, timing: Timing, day: int) -> int:
-    """Return whole points for what a tally is worth on a day; half a point is rounded up."""
-    if timing.is_plain:
-        most = timing.count_max
-        return points * (min(tally.times, most) if most else tally.times)
-    if not timing.half_life_days:
-        return points * _counting_on(tally, timing, day)
-    # Twice the worth and one half: so the rest that is cut off rounds a half up.
-    rounded = (2 * abs(points) * _units_on(tally, timing, day) + UNIT) >> (_UNIT_BITS + 1)
-    return rounded if points >= 0 else -rounded
+def points_by(points: int, timing: Timing) -> PointsOf:
+    """Return what gives a tally's whole points on a day; half a point is rounded up.
+
+    Made once a rule: what its timing does not ask for costs nothing at each score.
+    """
+    most, half_life = timing.count_max, timing.half_life_days
+    if half_life:
+        twice = 2 * abs(points)
+        sign = 1 if points >= 0 else -1
+        # Twice the worth and one half: so the rest that is cut off rounds a half up.
+        return lambda tally, day: (
+            sign * ((twice * _units_on(tally, timing, day) + UNIT) >> (_UNIT_BITS + 1))
+        )
+    if timing.needs_days:
+        return lambda tally, day: points * _counting_on(tally, timing, day)
+    if most:
+        return lambda tally, _: points * (tally[0] if tally[0] < most else most)
+    return lambda tally, _: points * tally[0]
 
 
 def worth_on(tally: Tally, timing: Timing, day: int) -> float:

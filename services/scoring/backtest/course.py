@@ -10,7 +10,7 @@ from services.scoring.definition import Activity, Agreement
 from services.scoring.fading import midnight, next_change
 from services.scoring.history.past import Learned, PastLead
 from services.scoring.rules import Fault, Points, Standing, Sums
-from services.scoring.tallies import Tally, day_of, points_on
+from services.scoring.tallies import Tally, day_of
 
 _NONE_MOVED: Mapping[str, Tally] = {}
 
@@ -184,7 +184,7 @@ class _Watcher:
             by_name = agreement.by_name
             for name, tally in moved.items():
                 place, rule = by_name[name]
-                points[place] = points_on(rule.points, tally, rule.timing, day)
+                points[place] = rule.points_of(tally, day)
             if day != self._day:
                 self._fade(points, day, moved)
         self._day = day
@@ -197,7 +197,7 @@ class _Watcher:
         for place, rule in self._agreement.fading_rules:
             name = rule.name
             if name in tallies and name not in moved:
-                points[place] = points_on(rule.points, tallies[name], rule.timing, day)
+                points[place] = rule.points_of(tallies[name], day)
 
 
 def _causes(faults: Iterable[Fault]) -> dict[str, Verdict]:
