@@ -234,41 +234,52 @@ def known_but_for_the_newest(lead: Known, agreement: Agreement) -> tuple[Known, 
     return lead, encode_standing(standing)
 
 
-def per_second(count: int, work: Callable[[], object]) -> float:
-    """Return how many a second, by the best of some rounds: the machine is shared."""
-    best = float("inf")
+def best_seconds(works: Sequence[Callable[[], object]]) -> list[float]:
+    """Return how long each takes at best, in rounds of all: the machine has slow spells."""
+    best = [float("inf")] * len(works)
     for _ in range(ROUNDS):
-        began = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - began)
-    return count / best
+        for n, work in enumerate(works):
+            began = time.perf_counter()
+            work()
+            best[n] = min(best[n], time.perf_counter() - began)
+    return best
 
 
 def measure(leads: int, seed: int) -> Figures:
-    """Measure all, one after another."""
+    """Measure all, in turns."""
     random, agreement = Random(seed), an_agreement()
     known = [a_lead(random, n, ACTIVITIES) for n in range(leads)]
-    few = known[:CEL_LEADS_MAX]
+    slow = known[:CEL_LEADS_MAX]
     kept = [known_but_for_the_newest(lead, agreement) for lead in known]
     standing = [(lead, decode_standing(body)) for lead, body in kept]
-    costs = [_cost_of_one(random, agreement, activities) for activities in (FEW, MANY)]
+    few, many = (_alike(random, agreement, activities) for activities in (FEW, MANY))
+    seconds = best_seconds(
+        (
+            lambda: from_scratch(known, agreement),
+            lambda: by_cel_python(slow, agreement),
+            lambda: by_lambdas(known, agreement),
+            lambda: decide(standing, agreement),
+            lambda: decide_kept(kept, agreement),
+            lambda: decide_kept(few, agreement),
+            lambda: decide_kept(many, agreement),
+        )
+    )
     return Figures(
-        leads_per_second=per_second(leads, lambda: from_scratch(known, agreement)),
-        cel_python=per_second(len(few), lambda: by_cel_python(few, agreement)),
-        python_loop=per_second(leads, lambda: by_lambdas(known, agreement)),
-        activities_per_second=per_second(leads, lambda: decide(standing, agreement)),
-        kept_per_second=per_second(leads, lambda: decide_kept(kept, agreement)),
-        activity_cost_ratio=costs[1] / costs[0],
+        leads_per_second=leads / seconds[0],
+        cel_python=len(slow) / seconds[1],
+        python_loop=leads / seconds[2],
+        activities_per_second=leads / seconds[3],
+        kept_per_second=leads / seconds[4],
+        activity_cost_ratio=seconds[6] / seconds[5],
         parts_per_lead=from_scratch(known, agreement) / leads,
     )
 
 
-def _cost_of_one(random: Random, agreement: Agreement, activities: int) -> float:
-    """Return what one more activity costs a lead with so many of them, over some leads."""
+def _alike(random: Random, agreement: Agreement, activities: int) -> list[tuple[Known, bytes]]:
+    """Return leads that did so many things before their newest, each of them many times."""
     leads = [a_lead(random, number, activities + 1) for number in range(LEADS_OF_A_KIND)]
     kept = [known_but_for_the_newest(lead, agreement) for lead in leads]
-    batch = list(chain.from_iterable(repeat(kept, TIMES_EACH)))
-    return 1 / per_second(len(batch), lambda: decide_kept(batch, agreement))
+    return list(chain.from_iterable(repeat(kept, TIMES_EACH)))
 
 
 app = report.command_line()
