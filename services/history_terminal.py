@@ -1,5 +1,6 @@
 """What the commands on a history share: what was asked, how far it is, what was found."""
 
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -55,8 +57,8 @@ def files_of(parameters: Mapping[str, Any]) -> Files:
     return Files(**{name: parameters[name] for name in Files.__dataclass_fields__})
 
 
-def told_of(files: Files) -> "Told":
-    """Return the files as the reader takes them.
+def told_of(files: Files, what: str = "the history") -> "Told":
+    """Return the files as the reader takes them; `what` they are for is told to people.
 
     Raises:
         Rejected: No file is named, or no outcome.
@@ -65,7 +67,7 @@ def told_of(files: Files) -> "Told":
 
     if files.leads is None:
         raise Rejected(
-            "Name the history: --leads FILE.csv with --outcome COLUMN, or --database URL."
+            f"Name {what}: --leads FILE.csv with --outcome COLUMN, or --database URL."
         )
     if not files.outcome:
         raise Rejected("Name the column that says what came of a lead: --outcome COLUMN.")
@@ -100,7 +102,7 @@ def text_of(file: Path) -> str:
         raise Rejected(f"{file}: {reason.lower()}.") from error
 
 
-def body_of(file: Path, text: str) -> bytes:
+def body_of(file: Path, text: str, version: int = 1) -> bytes:
     """Return an agreement's text as the contract has it; the file's name is for people.
 
     Raises:
@@ -110,7 +112,7 @@ def body_of(file: Path, text: str) -> bytes:
     from leadloop.agreement.reader import read_agreement
 
     try:
-        return to_contract(read_agreement(text), 1, ()).SerializeToString()
+        return to_contract(read_agreement(text), version, ()).SerializeToString()
     except Rejected as refusal:
         raise Rejected(f"{file}: {refusal.detail}", *refusal.errors) from refusal
 
@@ -124,11 +126,7 @@ def require_writable(*paths: Path | None) -> None:
 
 def show(report: "Report", shown: Sequence[str]) -> None:
     """Print a report's summary, its warnings, and some of its sections."""
-    out.print(f"\n{report.title}", style="bold", markup=False)
-    for line in report.summary:
-        out.print(line, markup=False, soft_wrap=True)
-    for warning in report.warnings:
-        out.print(f"! {warning}", style="yellow", markup=False, soft_wrap=True)
+    show_head(report)
     for section in report.sections:
         if section.title not in shown:
             continue
@@ -136,6 +134,15 @@ def show(report: "Report", shown: Sequence[str]) -> None:
             show_table(section.title, table)
         for line in section.text if not section.tables else section.text[1:]:
             out.print(line, markup=False, soft_wrap=True)
+
+
+def show_head(report: "Report") -> None:
+    """Print a report's title, its summary and its warnings."""
+    out.print(f"\n{report.title}", style="bold", markup=False)
+    for line in report.summary:
+        out.print(line, markup=False, soft_wrap=True)
+    for warning in report.warnings:
+        out.print(f"! {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
 def show_table(title: str, table: "Table") -> None:
@@ -170,6 +177,26 @@ def tell(problem: Problem) -> None:
     for fault in problem.errors:
         line = f"{fault.pointer}: expected {fault.expected}, found {fault.found}"
         errors.print(line, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """End the command with one sentence when it can't be done."""
+    # Who ends it in another way than by Ctrl-C leaves no copies on the disk either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except Problem as problem:
+        tell(problem)
+        raise typer.Exit(1) from problem
+    except OSError as error:
+        # Such as a disk that is full; TMPDIR names another one.
+        told = f"{error.filename or 'A file'}: {error.strerror}"
+        errors.print(told, markup=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as stop:
+        aside.print("Stopped; nothing was written.")
+        raise typer.Exit(INTERRUPTED) from stop
 
 
 @contextmanager

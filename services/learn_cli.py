@@ -1,8 +1,5 @@
 """`leadloop agreement learn` and `drift`: what outcomes teach, as a text that can be signed."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import unified_diff
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from leadloop.errors import Problem, Rejected
+from leadloop.errors import Rejected
 from services import history_options as history
 from services import history_terminal as terminal
 from services.history_terminal import Files
@@ -122,7 +119,7 @@ def learn(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 ) -> None:
     """Learn from outcomes what each rule is worth; suggest a text that people may sign."""
     past = _past_of(context, database, source, reason, days, jobs)
-    with _refusals_told():
+    with terminal.refusals_told():
         _learn(file, past, _Wanted(split, not no_proposals, write, predictive, html, markdown))
 
 
@@ -151,7 +148,7 @@ def drift(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 ) -> None:
     """Tell the sources and rules whose rates moved from earlier leads to later ones."""
     past = _past_of(context, database, source, "", days, jobs)
-    with _refusals_told():
+    with terminal.refusals_told():
         _drift(file, past, split)
 
 
@@ -178,26 +175,6 @@ def _past_of(
         days=days,
         jobs=jobs,
     )
-
-
-@contextmanager
-def _refusals_told() -> Iterator[None]:
-    """End the command with one sentence when it can't be done."""
-    # Who ends it in another way than by Ctrl-C leaves no copies on the disk either.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except Problem as problem:
-        terminal.tell(problem)
-        raise typer.Exit(1) from problem
-    except OSError as error:
-        # Such as a disk that is full; TMPDIR names another one.
-        told = f"{error.filename or 'A file'}: {error.strerror}"
-        terminal.errors.print(told, markup=False)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as stop:
-        terminal.aside.print("Stopped; nothing was written.")
-        raise typer.Exit(terminal.INTERRUPTED) from stop
 
 
 def _learn(file: Path, past: _Past, wanted: _Wanted) -> None:

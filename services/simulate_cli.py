@@ -11,30 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Shown
 
-from leadloop.errors import Problem, Rejected
+from leadloop.errors import Rejected
 from services import history_options as history
+from services import history_terminal as terminal
+from services.history_terminal import LINE_EVERY_SECONDS, Files, aside, out
 from services.simulation.stream import Pattern
 
 if TYPE_CHECKING:
-    from services.scoring.history.export import Told as Export
     from services.simulation.mending import Mending
     from services.simulation.report import Report, Table
     from services.simulation.runs import Coming, Result
     from services.simulation.team import Team
     from services.simulation.trial import Trial
 
-out = Console(highlight=False)
-aside = Console(stderr=True, highlight=False)
-errors = Console(stderr=True, highlight=False, style="red")
-
-LINE_EVERY_SECONDS: Final = 5.0
 WIDTH: Final = 120
-INTERRUPTED: Final = 130
 _STREAM, _PEOPLE, _OUTPUT = "Leads that are made up", "People in sales", "Output"
 
 File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
@@ -104,20 +98,7 @@ class Request:
     start: str
     tiers: str
     database: str
-    leads: Path | None
-    outcome: str
-    time: str
-    lead_id: str
-    activities: Path | None
-    activity_lead_id: str
-    activity_kind: str
-    activity_time: str
-    won: list[str] | None
-    lost: list[str] | None
-    time_format: str
-    zone: str
-    encoding: str
-    delimiter: str
+    files: Files
     people: int
     team: Path | None
     kept: float
@@ -126,6 +107,9 @@ class Request:
     html: Path | None
     markdown: Path | None
     as_json: bool
+
+
+OWN: Final = frozenset(Request.__dataclass_fields__) - {"files"}
 
 
 def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
@@ -162,24 +146,19 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     as_json: Json = False,
 ) -> None:
     """Live through the loop under an agreement: which service levels would break, and why."""
-    _guarded(Request(**context.params))
+    own = {name: value for name, value in context.params.items() if name in OWN}
+    _guarded(Request(files=terminal.files_of(context.params), **own))
 
 
 def _guarded(request: Request) -> None:
     """Simulate; whatever can't be done is told in a sentence."""
     from services.handoff.calendar import InvalidCalendar
 
-    try:
-        _run(request)
-    except InvalidCalendar as closed:
-        errors.print(f"Nobody could work: {closed}.", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from closed
-    except Problem as problem:
-        _tell(problem)
-        raise typer.Exit(1) from problem
-    except KeyboardInterrupt as stop:
-        aside.print("Stopped; nothing was written.")
-        raise typer.Exit(INTERRUPTED) from stop
+    with terminal.refusals_told():
+        try:
+            _run(request)
+        except InvalidCalendar as closed:
+            raise Rejected(f"Nobody could work: {closed}.") from closed
 
 
 def _run(request: Request) -> None:
@@ -188,7 +167,7 @@ def _run(request: Request) -> None:
     from services.simulation.asked import team_from, trial_from
 
     began_at = monotonic()
-    _require_writable(request.html, request.markdown)
+    terminal.require_writable(request.html, request.markdown)
     first_day = _first_day(request)
     trial = trial_from(request.file, first_day)
     other = trial_from(request.against, first_day) if request.against else None
@@ -255,12 +234,13 @@ def _coming(
     """Find what leads come."""
     from services.simulation.asked import MadeUp, history_from, stream_from
 
-    told = [bool(request.leads), bool(request.database), request.leads_per_week > 0]
+    told = [bool(request.files.leads), bool(request.database), request.leads_per_week > 0]
     if sum(told) > 1:
         raise Rejected("Name one source: --leads FILE.csv, --database URL or --leads-per-week.")
-    if request.leads or request.database:
+    if request.files.leads or request.database:
+        export = terminal.told_of(request.files) if request.files.leads else None
         trials = [one for one in (trial, other) if one is not None]
-        return history_from(_export(request), request.database, trials, watch.begin)
+        return history_from(export, request.database, trials, watch.begin)
     made_up = MadeUp(
         per_week=request.leads_per_week,
         pattern=request.pattern,
@@ -270,31 +250,6 @@ def _coming(
         seed=request.seed,
     )
     return stream_from(made_up, trial)
-
-
-def _export(request: Request) -> "Export | None":
-    from services.scoring.history.export import Told as Export
-
-    if request.leads is None:
-        return None
-    if not request.outcome:
-        raise Rejected("Name the column that says what came of a lead: --outcome COLUMN.")
-    return Export(
-        leads=request.leads,
-        outcome=request.outcome,
-        time=request.time,
-        lead_id=request.lead_id,
-        won=request.won or (),
-        lost=request.lost or (),
-        activities=request.activities,
-        activity_lead_id=request.activity_lead_id,
-        activity_kind=request.activity_kind,
-        activity_time=request.activity_time,
-        time_format=request.time_format,
-        zone=request.zone,
-        encoding=request.encoding,
-        delimiter=request.delimiter,
-    )
 
 
 def _live(
@@ -322,13 +277,6 @@ def _mend(
     if not request.mend or not broken(result, target):
         return None
     return Search(trial, team, coming, request.seed, target).mend(watch.begin)
-
-
-def _require_writable(*paths: Path | None) -> None:
-    """Refuse a file that could not be written in the end."""
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise Rejected(f"{path} can't be written: there is no such folder, or it is one.")
 
 
 def _show(report: "Report") -> None:
@@ -375,14 +323,6 @@ def _last_line(
     figures |= {"seed": request.seed, "seconds": round(seconds, 2)}
     # Not through rich, which would break a long line.
     typer.echo(json.dumps(figures))
-
-
-def _tell(problem: Problem) -> None:
-    """Say why it can't be done."""
-    errors.print(problem.detail, markup=False, soft_wrap=True)
-    for fault in problem.errors:
-        line = f"{fault.pointer}: expected {fault.expected}, found {fault.found}"
-        errors.print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager
