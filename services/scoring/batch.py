@@ -98,6 +98,11 @@ class Batch:
             self._facts_of(state.lead), self._facts_of(lead)
         )
 
+    def waits_for_evidence(self, reason: str) -> bool:
+        """Say whether a return for this reason asks for a certain activity to come back."""
+        found = self.agreement.reason(reason) if self.agreement else None
+        return found is not None and found.reopened_by is not None
+
     def is_behind(self, lead_id: str, activity: lead_pb2.Activity) -> bool:
         """Say whether an activity is so late that tallies have closed its day."""
         if self.agreement is None or not self.agreement.closes_days:

@@ -144,7 +144,8 @@ async def on_leads_returned(work: Work, returned: Sequence[Envelope[LeadReturned
     """End cycles that sales gave back; what follows is up to the reason's consequence."""
     batch = await _open_for_outcomes(work, [envelope.event.lead_id for envelope in returned])
     # An activity between the return and this news of it may be the evidence it waits for.
-    await batch.load_ledgers(envelope.event.lead_id for envelope in returned)
+    events = [envelope.event for envelope in returned]
+    await batch.load_ledgers(e.lead_id for e in events if batch.waits_for_evidence(e.reason))
     for envelope in returned:
         event = envelope.event
         if batch.knows(event.lead_id) and event.consequence != CONSEQUENCE_REROUTE:
