@@ -52,6 +52,7 @@ class Request:
     against: Path | None
     database: str
     files: Files
+    models: tuple[Path, ...]
     people: int
     html: Path | None
     markdown: Path | None
@@ -69,6 +70,7 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     time: history.Time = "",
     lead_id: history.Id = "",
     activities: history.Activities = None,
+    model: history.Model = None,
     activity_lead_id: history.LeadId = "",
     activity_kind: history.Kind = "",
     activity_time: history.ActivityTime = "",
@@ -87,7 +89,12 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     """Replay history under an agreement: who would have been qualified, when, and how well."""
     files = terminal.files_of(context.params)
     with terminal.refusals_told():
-        _run(Request(file, against, database, files, people, html, markdown, changes, jobs))
+        models = tuple(model or ())
+        _run(
+            Request(
+                file, against, database, files, models, people, html, markdown, changes, jobs
+            )
+        )
 
 
 def _run(request: Request) -> None:
@@ -116,9 +123,10 @@ def _run(request: Request) -> None:
 
 def _proposal(request: Request) -> "Proposal":
     from services.scoring.backtest.run import Proposal
+    from services.scoring.named_models import models_from
 
     current = _body(request.against, 1) if request.against else None
-    return Proposal(_body(request.file, 2), current)
+    return Proposal(_body(request.file, 2), current, models_from(request.models))
 
 
 def _body(file: Path, version: int) -> bytes:

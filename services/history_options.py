@@ -40,6 +40,14 @@ ActivityTime = Annotated[
     str,
     typer.Option("--activity-time", help="When an activity was.", rich_help_panel=_COLUMNS),
 ]
+Model = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        help="A model that an agreement names, as `agreement learn` wrote it.",
+        rich_help_panel=_FILES,
+    ),
+]
 Won = Annotated[
     list[str] | None,
     typer.Option(

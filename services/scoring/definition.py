@@ -207,6 +207,11 @@ class Agreement:
         return any(rule.name in self.model.levels for rule in fading)
 
     @cached_property
+    def may_rise(self) -> bool:
+        """Say whether a lead may come to a tier by the passing of time alone."""
+        return self.has_fading_penalties or self.prediction_fades
+
+    @cached_property
     def tiers_read_predicted(self) -> bool:
         """Say whether a tier depends on the predicted score."""
         reads = [tier.condition.reads for tier in self.tiers]

@@ -46,7 +46,12 @@ _MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
 
 
 def next_change(
-    standing: Standing, tier: str, facts: Values, agreement: Agreement, day: int
+    standing: Standing,
+    tier: str,
+    facts: Values,
+    agreement: Agreement,
+    day: int,
+    by: int | None = None,
 ) -> int | None:
     """Return the next day on which time may change the tier; None when it never will.
 
@@ -56,8 +61,11 @@ def next_change(
         facts: Who the lead is.
         agreement: The definition.
         day: Since the EPOCH of tallies.
+        by: The last day that matters, where that is known; looking no further is quicker.
     """
     last = _last_day(standing, agreement, day)
+    if by is not None:
+        last = min(last, by)
     if standing.closed or last <= day:
         return None
     for _ in range(STEPS_MAX):

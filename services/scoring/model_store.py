@@ -113,11 +113,23 @@ def tell_missing(agreement: Agreement | None, leads: int) -> None:
 
 async def find_model(connection: Connection, version: str) -> Model | None:
     """Return a model; None when it is not kept, or not readable any more."""
+    found = await _read(connection, version)
+    return found[1] if found else None
+
+
+async def find_text(connection: Connection, version: str) -> str | None:
+    """Return a model as it was added; None when it is not kept, or not readable any more."""
+    found = await _read(connection, version)
+    return found[0] if found else None
+
+
+async def _read(connection: Connection, version: str) -> tuple[str, Model] | None:
     rows = await connection.execute(_BODY, {"version": version}, flushes=False)
     if not rows:
         return None
     try:
-        return read_model(bytes(rows[0][0]).decode())
+        body = bytes(rows[0][0]).decode()
+        return body, read_model(body)
     except (Unsound, UnicodeDecodeError):
         log.exception("model.unreadable", version=version)
         return None

@@ -58,6 +58,13 @@ class Model:
                     found.setdefault(rule, set()).add(node.threshold)
         return {rule: tuple(sorted(at)) for rule, at in found.items()}
 
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Return the columns that the trees ask about."""
+        columns = self.predictor.columns
+        asked = {node.feature for tree in self.predictor.forest.trees for node in tree}
+        return tuple(column.name for n, column in enumerate(columns) if n in asked)
+
     def level(self, rule: str, strength: float) -> int:
         """Return between which of its numbers a rule's strength lies."""
         return bisect_left(self.levels.get(rule, ()), strength)

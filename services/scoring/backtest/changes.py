@@ -138,14 +138,20 @@ def _why(before: Score, after: Score, current: Agreement, proposed: Agreement) -
         said.append(f"total {before.sums.total} → {after.sums.total}")
     else:
         said.append(f"total {after.sums.total} as before")
+    said += _predicted(before, after)
     return "; ".join([*said, *_tiers(before, after, current, proposed)])
 
 
 def _cause(before: Score, after: Score, current: Agreement, proposed: Agreement) -> str:
     """Name what makes most of the difference, without the numbers of this one lead."""
     gates, tiers = _gates(before, after), _tiers(before, after, current, proposed)
-    rules_differing = _differing(before, after)
-    return next(gates, "") or next(iter(rules_differing), "") or next(tiers, "") or "fading"
+    rules_differing, predicted = _differing(before, after), _predicted(before, after)
+    return (
+        next(gates, "")
+        or next(iter(rules_differing), "")
+        or next(tiers, "")
+        or ("the predicted score" if any(predicted) else "fading")
+    )
 
 
 def _gates(before: Score, after: Score) -> Iterator[str]:
@@ -180,6 +186,14 @@ def _differing(before: Score, after: Score) -> list[str]:
         (name for name in {**old, **new} if old.get(name, 0) != new.get(name, 0)),
         key=lambda name: (-abs(new.get(name, 0) - old.get(name, 0)), name),
     )
+
+
+def _predicted(before: Score, after: Score) -> Iterator[str]:
+    """Tell what models say, where that differs."""
+    old, new = before.sums.predicted, after.sums.predicted
+    if old != new:
+        was, now = ("nothing" if one is None else one for one in (old, new))
+        yield f"predicted {was} → {now}"
 
 
 def _points(score: Score) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from leadloop.conditions import Verdict
 from services.scoring import rules
+from services.scoring.backtest.foretelling import Foretelling
 from services.scoring.definition import Activity, Agreement
 from services.scoring.fading import midnight, next_change
 from services.scoring.history.past import Learned, PastLead
@@ -44,11 +45,16 @@ class Course(NamedTuple):
     faults: Mapping[str, Verdict]
 
 
-def course_of(lead: PastLead, agreement: Agreement) -> Course:
+def course_of(lead: PastLead, agreement: Agreement, until: datetime | None = None) -> Course:
     """Replay a lead, step by step, from when it was known.
 
     A lead qualifies when it comes, at one of its activities, when something is learned of it,
-    or at a midnight at which a penalty has faded enough.
+    or at a midnight at which a penalty has faded enough or the agreement's model says more.
+
+    Args:
+        lead: With all that became of it.
+        agreement: With its model, if that is at hand.
+        until: When the past ends; None when that is not known.
     """
     watcher = _Watcher(lead, agreement)
     if watcher.standing.closed and not lead.learned:
@@ -64,7 +70,7 @@ def course_of(lead: PastLead, agreement: Agreement) -> Course:
             watcher.take(step)
         else:
             watcher.learn(step)
-    watcher.wait(lead.decided_at)
+    watcher.wait(lead.decided_at or until)
     return Course(watcher.qualified, watcher.peak, watcher.standing, watcher.faults)
 
 
@@ -90,11 +96,13 @@ class _Watcher:
     """
 
     def __init__(self, lead: PastLead, agreement: Agreement) -> None:
+        model = agreement.model
         self._lead = lead
         self._agreement = agreement
         self._facts = lead.facts
         self._day = -1
         self._sums = Sums(0, 0)
+        self._foretelling = Foretelling(agreement, model) if model else None
         self.activities = _until_known(lead)
         self.qualified: Qualified | None = None
         self.peak: int | None = None
@@ -133,12 +141,18 @@ class _Watcher:
 
     def wait(self, until: datetime | None) -> None:
         """Let time pass to the next step, or to the outcome."""
-        agreement = self._agreement
-        if self.qualified is not None or not agreement.has_fading_penalties:
+        if not self._agreement.may_rise:
             return
-        day = next_change(self.standing, "", self._facts, agreement, self._day)
-        if day is not None and (until is None or midnight(day) < until):
+        by = None if until is None else day_of(until)
+        day = self._next_look(self._day, by)
+        while day is not None and (until is None or midnight(day) < until):
             self._look_at(midnight(day))
+            day = self._next_look(day, by)
+
+    def _next_look(self, day: int, by: int | None) -> int | None:
+        if self.qualified is not None:
+            return None
+        return next_change(self.standing, "", self._facts, self._agreement, day, by)
 
     def _begin_anew(self) -> None:
         """Judge all that is known."""
@@ -168,11 +182,15 @@ class _Watcher:
 
     def _qualify(self, at: datetime) -> None:
         """Note the tier that the lead meets, if any."""
-        tier, faults = rules.tier_of(self.standing, self._sums, self._facts, self._agreement)
+        standing, sums = self.standing, self._sums
+        if self._foretelling is not None:
+            predicted = self._foretelling.on(standing, self._facts, self._day)
+            sums = sums._replace(predicted=predicted)
+        tier, faults = rules.tier_of(standing, sums, self._facts, self._agreement)
         if faults:
             self.faults.update(_causes(faults))
         if tier:
-            self.qualified = Qualified(at, tier, self._sums, self.activities)
+            self.qualified = Qualified(at, tier, sums, self.activities)
 
     def _sums_on(self, day: int, moved: Mapping[str, Tally]) -> Sums:
         """Return what `rules.points_on` and `rules.sums_of` come to."""

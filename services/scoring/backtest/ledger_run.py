@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -10,6 +11,7 @@ from leadloop.clock import SystemClock
 from leadloop.database import Database, is_unreachable
 from leadloop.errors import Rejected
 from leadloop.ids import Ids
+from services.scoring.backtest.model_remarks import NOT_KEPT, with_models
 from services.scoring.backtest.remarks import Deeds, remarks_on_ledger
 from services.scoring.backtest.run import (
     DEFAULTS,
@@ -20,12 +22,14 @@ from services.scoring.backtest.run import (
     Step,
     Watch,
     begun,
+    on_models,
     replayed,
 )
 from services.scoring.backtest.workers import Workers
 from services.scoring.history import ledger
 from services.scoring.history.aside import SetAside
 from services.scoring.history.ledger import Kept, past_lead_of
+from services.scoring.named_models import find_named, require_named
 from services.scoring.store import agreement_in_force
 
 PAGE_LEADS: Final = 500
@@ -35,10 +39,15 @@ SOURCE: Final = "our own ledger"
 
 
 class PageTask(NamedTuple):
-    """Some leads to replay."""
+    """Some leads to replay.
+
+    Attributes:
+        until: When the past ends; None when that is not known.
+    """
 
     leads: list[Kept]
     proposal: Proposal
+    until: datetime | None = None
 
 
 def backtest_ledger(
@@ -51,18 +60,19 @@ def backtest_ledger(
 
     Args:
         url: Of scoring's database, as SQLAlchemy writes it.
-        proposal: What to try; with the agreement in force, if it names no other.
+        proposal: What to try; with the agreement in force, if it names no other, and with
+            the models that scoring keeps.
         options: How to go about it.
         watch: Is told how far it has come.
 
     Raises:
-        Rejected: The database can't be reached, or scoring has no tables there.
+        Rejected: The database can't be reached, scoring has no tables there, or no agreement
+            names a model.
     """
     with asyncio.Runner() as runner:
         database = Database(url, "scoring", clock=SystemClock(), ids=Ids())
         try:
-            total, current = runner.run(_begin(database))
-            proposal = proposal if proposal.current else proposal._replace(current=current)
+            total, proposal = runner.run(_begin(database, proposal))
             found = begun(proposal)
             pages = _pages(runner, database, proposal)
             with Workers(options.jobs, total * LEAD_BYTES) as workers:
@@ -83,7 +93,8 @@ def backtest_ledger(
 
 def done(proposal: Proposal, found: Found, people: int) -> Backtest:
     """Return what was found, with what to know about it."""
-    remarks = remarks_on_ledger(proposal.agreements, found.counts)
+    remarks = remarks_on_ledger(found.counts)
+    remarks = with_models(remarks, on_models(proposal, found, NOT_KEPT))
     return Backtest(proposal, found, SOURCE, remarks, people)
 
 
@@ -98,7 +109,7 @@ def replay_page(task: PageTask) -> Found:
             found.aside.add(SetAside("leads", 0, "no time", why))
         else:
             leads.append(lead)
-    for _ in replayed(iter(leads), task.proposal, found):
+    for _ in replayed(iter(leads), task.proposal, found, task.until):
         # What changes is counted as it comes by.
         pass
     found.deeds = Deeds(sum(len(lead.activities) for lead in leads))
@@ -109,17 +120,21 @@ def _pages(
     runner: asyncio.Runner, database: Database, proposal: Proposal
 ) -> Iterator[PageTask]:
     """Read page after page, each when a process is free for it."""
-    after = ledger.FIRST
+    after, until = ledger.FIRST, database.clock.now()
     while leads := runner.run(_page(database, after)):
         after = leads[-1].lead_id
-        yield PageTask(leads, proposal)
+        yield PageTask(leads, proposal, until)
 
 
-async def _begin(database: Database) -> tuple[int, bytes | None]:
-    """Return how many leads there are, and the agreement in force."""
+async def _begin(database: Database, proposal: Proposal) -> tuple[int, Proposal]:
+    """Return how many leads there are, and the proposal with all that it is tried with."""
     async with database.transaction() as work:
         connection = work.connection
-        return await ledger.count_leads(connection), await agreement_in_force(connection)
+        current = proposal.current or await agreement_in_force(connection)
+        whole = proposal._replace(current=current)
+        require_named(whole.models, whole.agreements)
+        models = await find_named(connection, whole.agreements, whole.models)
+        return await ledger.count_leads(connection), whole._replace(models=models)
 
 
 async def _page(database: Database, after: str) -> list[Kept]:

@@ -17,6 +17,7 @@ class Asked(NamedTuple):
         kinds: Kinds of activities that rules are bound to.
         all_lead: Some condition reads a lead in a way that does not tell its fields.
         all_activity: Likewise of an activity.
+        foretelling: Fields of the lead that models ask about, with these.
     """
 
     lead: Mapping[str, list[str]]
@@ -24,12 +25,13 @@ class Asked(NamedTuple):
     kinds: Mapping[str, list[str]]
     all_lead: bool
     all_activity: bool
+    foretelling: Mapping[str, list[str]]
 
     @property
     def wanted(self) -> Wanted:
         """Return the fields that a history has to give."""
         return Wanted(
-            None if self.all_lead else frozenset(self.lead),
+            None if self.all_lead else frozenset((*self.lead, *self.foretelling)),
             None if self.all_activity else frozenset(self.activity),
         )
 
@@ -39,11 +41,14 @@ def asked_by(agreements: Sequence[Agreement]) -> Asked:
     lead: dict[str, list[str]] = {}
     activity: dict[str, list[str]] = {}
     kinds: dict[str, list[str]] = {}
+    foretelling: dict[str, list[str]] = {}
     all_lead = all_activity = False
     for agreement in agreements:
         for rule in agreement.engagement_rules:
             if rule.activity_kind:
                 _add(kinds, rule.activity_kind, rule.name)
+        for field in agreement.model.fields if agreement.model else ():
+            _add(foretelling, field, f"The model {agreement.predictive_model}")
         for name, condition in _conditions(agreement):
             reads = condition.reads
             all_lead |= reads is None or reads.lead is None
@@ -52,7 +57,7 @@ def asked_by(agreements: Sequence[Agreement]) -> Asked:
                 _add(lead, field, name)
             for field in (reads and reads.activity) or ():
                 _add(activity, field, name)
-    return Asked(lead, activity, kinds, all_lead, all_activity)
+    return Asked(lead, activity, kinds, all_lead, all_activity, foretelling)
 
 
 def _conditions(agreement: Agreement) -> Iterator[tuple[str, Condition]]:

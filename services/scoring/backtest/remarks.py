@@ -48,6 +48,7 @@ def remarks_on(
     notes = (*_how_read(past), *_on_deeds(deeds))
     warnings = (
         *_missing(past, asked),
+        *_missing_of_models(past, asked),
         *_unknown_kinds(past, asked),
         *_leaky(past, asked),
         *_idle(past, agreements),
@@ -56,7 +57,7 @@ def remarks_on(
     return Remarks(tuple(notes), tuple(warnings))
 
 
-def remarks_on_ledger(agreements: Sequence[Agreement], counts: Counts) -> Remarks:
+def remarks_on_ledger(counts: Counts) -> Remarks:
     """Return what to know about our own past and how rules fit it."""
     return Remarks(
         (
@@ -64,7 +65,7 @@ def remarks_on_ledger(agreements: Sequence[Agreement], counts: Counts) -> Remark
             "disqualified; open: sales never had the lead, or still has it.",
             "A lead is replayed until its outcome was known, with what was known of it then.",
         ),
-        (*_unpredicted(agreements), *_few(counts)),
+        tuple(_few(counts)),
     )
 
 
@@ -122,7 +123,7 @@ def _missing(past: Past, asked: Asked) -> Iterator[str]:
         result = "is blank for every lead" if one.field in UNKNOWN else "is never there"
         yield (
             f"lead.{one.field} {result}: {export.leads.dialect.name} has no such column"
-            f"{one.hint}. Read by {_named(asked.lead[one.field])}."
+            f"{one.hint}. Read by {named(asked.lead[one.field])}."
         )
     if export.activities is None:
         return
@@ -130,7 +131,21 @@ def _missing(past: Past, asked: Asked) -> Iterator[str]:
     for one in missing_fields(export.activities.columns, asked.activity.keys() - given, {}):
         yield (
             f"activity.{one.field} is never there: {export.activities.dialect.name} has no "
-            f"such column{one.hint}. Read by {_named(asked.activity[one.field])}."
+            f"such column{one.hint}. Read by {named(asked.activity[one.field])}."
+        )
+
+
+def _missing_of_models(past: Past, asked: Asked) -> Iterator[str]:
+    """Tell the fields that models ask about and no column fills."""
+    leads = past.export.leads
+    by_model: dict[str, list[str]] = {}
+    for one in missing_fields(leads.columns, asked.foretelling, UNKNOWN):
+        for model in asked.foretelling[one.field]:
+            by_model.setdefault(model, []).append(one.field)
+    for model, fields in by_model.items():
+        yield (
+            f"{model} asks about {len(fields)} fields that {leads.dialect.name} does not have, "
+            f"and takes them as not known: {named(fields)}."
         )
 
 
@@ -141,7 +156,7 @@ def _unknown_kinds(past: Past, asked: Asked) -> Iterator[str]:
     for kind, rules in asked.kinds.items():
         if kind not in known:
             hint = did_you_mean(kind, known)
-            yield f"No activity is of the kind {kind}{hint}. Rules on it: {_named(rules)}."
+            yield f"No activity is of the kind {kind}{hint}. Rules on it: {named(rules)}."
 
 
 def _leaky(past: Past, asked: Asked) -> Iterator[str]:
@@ -149,39 +164,34 @@ def _leaky(past: Past, asked: Asked) -> Iterator[str]:
     columns, outcome = past.export.leads.columns, past.export.leads.value
     unread = []
     if outcome is not None and (readers := _readers(columns, outcome, asked)):
-        yield f"What reads the outcome itself proves nothing: {_named(readers)}."
+        yield f"What reads the outcome itself proves nothing: {named(readers)}."
     for leak in past.leaks:
         readers = _readers(columns, columns.places[leak.column], asked)
         if readers:
             yield (
                 f"The column {leak.column!r} {leak.why}. It was probably filled in when the "
-                f"outcome was known, so what rests on it proves nothing: {_named(readers)}."
+                f"outcome was known, so what rests on it proves nothing: {named(readers)}."
             )
         else:
             unread.append(leak.column)
     if unread:
         yield (
-            f"Write no rule on {_named(unread)}: such columns were probably filled in when the "
+            f"Write no rule on {named(unread)}: such columns were probably filled in when the "
             "outcome was known."
         )
 
 
 def _readers(columns: Columns, place: int, asked: Asked) -> list[str]:
     """Return what reads a column, by any of its names."""
-    fields = (rules for field, rules in asked.lead.items() if columns.place(field) == place)
-    return [rule for rules in fields for rule in rules]
+    asking = (*asked.lead.items(), *asked.foretelling.items())
+    fields = (names for field, names in asking if columns.place(field) == place)
+    return [name for names in fields for name in names]
 
 
 def _idle(past: Past, agreements: Sequence[Agreement]) -> Iterator[str]:
     """Tell what an agreement asks that no CSV file can give."""
     if past.export.activities is None and any(a.engagement_rules for a in agreements):
         yield "There are no activities (--activities), so engagement rules give nothing."
-    yield from _unpredicted(agreements)
-
-
-def _unpredicted(agreements: Sequence[Agreement]) -> Iterator[str]:
-    if any(a.predictive_model for a in agreements):
-        yield "The predicted score is not replayed: a condition on `predicted` does not hold."
 
 
 def _few(counts: Counts) -> Iterator[str]:
@@ -194,6 +204,7 @@ def _few(counts: Counts) -> Iterator[str]:
         )
 
 
-def _named(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """Return some names as words, the first few of many."""
     shown = ", ".join(dict.fromkeys(names[:NAMES_MAX]))
     return shown + (f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else "")

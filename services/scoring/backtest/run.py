@@ -1,9 +1,11 @@
 """A backtest on CSV files, from the files to what was found, on all cores."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from heapq import merge
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,15 +14,21 @@ from typing import IO, Final, NamedTuple
 from services.scoring.backtest.changes import Change, Changes, change_of
 from services.scoring.backtest.counts import Counts
 from services.scoring.backtest.course import course_of
+from services.scoring.backtest.model_remarks import (
+    NOT_GIVEN,
+    remarks_on_models,
+    taught_of,
+    with_models,
+)
 from services.scoring.backtest.reads import asked_by
 from services.scoring.backtest.remarks import Deeds, Remarks, remarks_on
 from services.scoring.backtest.workers import Workers
-from services.scoring.contract import agreement_of
 from services.scoring.definition import Agreement
 from services.scoring.history.aside import Aside
 from services.scoring.history.export import Export, Past, Progress, Told
 from services.scoring.history.joined import Joined, Plan
 from services.scoring.history.past import PastLead
+from services.scoring.named_models import judge_from, require_named
 
 
 class Proposal(NamedTuple):
@@ -28,16 +36,18 @@ class Proposal(NamedTuple):
 
     Attributes:
         current: What it is compared with; None for nothing.
+        models: Texts of models that they may name; one that is not there predicts nothing.
     """
 
     body: bytes
     current: bytes | None = None
+    models: tuple[str, ...] = ()
 
     @property
     def agreements(self) -> tuple[Agreement, ...]:
         """Return the proposed agreement, then the current one, compiled."""
         bodies = [self.body] if self.current is None else [self.body, self.current]
-        return tuple(map(agreement_of, bodies))
+        return tuple(judge_from(body, self.models) for body in bodies)
 
 
 class Step(NamedTuple):
@@ -57,6 +67,7 @@ class Found:
 
     Attributes:
         against: The same under the current agreement; None without one.
+        taught: By version of a model: leads whose outcome it may have learned from.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -64,6 +75,7 @@ class Found:
     changes: Changes | None = None
     aside: Aside = field(default_factory=Aside)
     deeds: Deeds = field(default_factory=Deeds)
+    taught: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: "Found") -> None:
         """Add what other leads would have become."""
@@ -74,6 +86,7 @@ class Found:
             self.changes.merge(other.changes)
         self.aside.merge(other.aside)
         self.deeds = Deeds(*map(sum, zip(self.deeds, other.deeds, strict=True)))
+        self.taught.update(other.taught)
 
 
 @dataclass(frozen=True)
@@ -139,8 +152,9 @@ def backtest_export(
         watch: Is told how far it has come.
 
     Raises:
-        Rejected: The files can't be read or understood.
+        Rejected: The files can't be read or understood, or no agreement names a model.
     """
+    require_named(proposal.models, proposal.agreements)
     asked = asked_by(proposal.agreements)
     with TemporaryDirectory(prefix="leadloop-", dir=options.folder) as name:
         export = Export(told, Path(name), asked.wanted)
@@ -156,7 +170,13 @@ def backtest_export(
         if options.changes is not None:
             _gather(options.changes, [task.changes for task in tasks if task.changes])
     remarks = remarks_on(past, asked, proposal.agreements, found.counts, found.deeds)
+    remarks = with_models(remarks, on_models(proposal, found, NOT_GIVEN))
     return Backtest(proposal, found, told.leads.name, remarks, options.people)
+
+
+def on_models(proposal: Proposal, found: Found, missing: str) -> Remarks:
+    """Return what to know about models; `missing`: what to do about one not at hand."""
+    return remarks_on_models(proposal.agreements, found.taught, found.counts, missing)
 
 
 def begun(proposal: Proposal) -> Found:
@@ -181,15 +201,30 @@ def replay_shard(task: ShardTask) -> Found:
     return found
 
 
-def replayed(leads: Iterator[PastLead], proposal: Proposal, found: Found) -> Iterator[Change]:
-    """Replay leads, add them to what was found, and yield what changes for each."""
+def replayed(
+    leads: Iterator[PastLead],
+    proposal: Proposal,
+    found: Found,
+    until: datetime | None = None,
+) -> Iterator[Change]:
+    """Replay leads, add them to what was found, and yield what changes for each.
+
+    Args:
+        leads: Of the past.
+        proposal: What to try.
+        found: What is added to.
+        until: When the past ends; None when that is not known.
+    """
     proposed, *others = proposal.agreements
+    taught = taught_of(proposal.agreements)
     for lead in leads:
-        course = course_of(lead, proposed)
+        course = course_of(lead, proposed, until)
         found.counts.add(lead, course)
+        for one in taught:
+            found.taught[one.version] += one.may_know(lead)
         if found.against is not None and found.changes is not None:
             current = others[0]
-            before = course_of(lead, current)
+            before = course_of(lead, current, until)
             found.against.add(lead, before)
             change = change_of(lead, (current, before), (proposed, course))
             found.changes.add(change, lead)

@@ -114,7 +114,7 @@ def _add(found: Gathered, kept: Kept, handed: Handed | None, asking: Asking) -> 
 
 
 def _remarks(found: Gathered, asking: Asking) -> Remarks:
-    remarks = remarks_on_ledger([agreement_of(asking.body)], Counts(leads=found.group))
+    remarks = remarks_on_ledger(Counts(leads=found.group))
     notes = (
         remarks.notes[0],
         "A lead is judged at the moment when it was handed to sales, by what was known then.",

@@ -5,13 +5,18 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.random_scores import random_agreement
+from bench.random_scores import random_agreement, random_lead
 from services.scoring import rules
 from services.scoring.backtest.changes import Changes, change_of
 from services.scoring.backtest.counts import Counts
 from services.scoring.backtest.course import course_of
+from services.scoring.fading import midnight
+from services.scoring.history.past import Learned
 from services.scoring.tallies import day_of
 from tests.unit.scoring.backtest.past_builders import a_random_lead
+from tests.unit.scoring.model_builders import foreseeing
+
+COMES, ENDS = object(), object()
 
 
 @given(seed=st.integers(0, 100_000))
@@ -45,6 +50,64 @@ def test_a_course_is_what_scoring_anew_at_every_moment_gives(seed):
         assert course.peak is None
     elif not agreement.has_fading_penalties:
         assert course.peak == max(score.sums.total for _, score in scores)
+
+
+@given(seed=st.integers(0, 100_000))
+@settings(max_examples=300, deadline=None)
+def test_with_a_model_a_course_is_what_scoring_anew_at_every_step_and_midnight_gives(seed):
+    random = Random(seed)
+    agreement, lead = random_agreement(random), a_random_lead(seed)
+    if not agreement.rules:
+        return
+    agreement = foreseeing(agreement, random)
+    lead = lead._replace(learned=some_learned(random, lead))
+    until = max([lead.at, *(one.occurred_at for one in lead.activities)])
+    until += timedelta(days=random.randrange(40))
+
+    first = next(
+        (one for one in scored_at_every_moment(lead, agreement, until) if one[1]), None
+    )
+    course = course_of(lead, agreement, until)
+
+    found = course.qualified and (course.qualified.at, course.qualified.tier)
+    assert found == (first and first[:2])
+    if course.qualified:
+        assert course.qualified.sums == first[2]
+
+
+def some_learned(random, lead):
+    """Up to two news of who the lead is, each at a time of its own."""
+    days = random.sample(range(1, 120), random.randrange(3))
+    return tuple(
+        Learned(lead.at + timedelta(days=day, seconds=1), random_lead(random))
+        for day in sorted(days)
+    )
+
+
+def scored_at_every_moment(lead, agreement, until):
+    """Score anew after each step, and at each midnight in between, as nobody would."""
+    later = [one for one in lead.activities if one.occurred_at > lead.at]
+    known = [one for one in lead.activities if one.occurred_at <= lead.at]
+    steps = sorted(
+        [*((one.at, 0, one) for one in lead.learned), *((a.occurred_at, 1, a) for a in later)],
+        key=lambda step: step[:2],
+    )
+    facts, now = lead.facts, lead.at
+    for at, _, step in [(lead.at, 0, COMES), *steps, (until, 0, ENDS)]:
+        night = midnight(day_of(now) + 1)
+        while night < at:
+            score = rules.score(facts, known, agreement, day_of(night))
+            yield night, score.tier, score.sums
+            night += timedelta(days=1)
+        if isinstance(step, Learned):
+            facts = step.facts
+        elif step is ENDS:
+            return
+        elif step is not COMES:
+            known.append(step)
+        score = rules.score(facts, known, agreement, day_of(at))
+        yield at, score.tier, score.sums
+        now = at
 
 
 @given(seed=st.integers(0, 100_000), cuts=st.lists(st.integers(0, 30), max_size=4))

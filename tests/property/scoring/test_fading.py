@@ -1,19 +1,15 @@
 """The day on which time changes a tier next is the one that a look at every day would find."""
 
-from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.random_scores import START, random_agreement, random_lead, random_ledger
-from leadloop.conditions import Condition
 from services.scoring import rules
-from services.scoring.definition import Agreement, Tier
 from services.scoring.fading import next_change
-from services.scoring.models import Model
 from services.scoring.tallies import day_of
-from tests.unit.scoring.model_builders import VERSION, a_predictor, a_tree
+from tests.unit.scoring.model_builders import foreseeing
 
 HORIZON_DAYS = 400
 
@@ -34,23 +30,6 @@ def test_no_change_of_tier_comes_before_the_day_that_is_told(seed: int) -> None:
 
     end = newest + HORIZON_DAYS if told is None else min(told, newest + HORIZON_DAYS)
     assert {tier_on(day) for day in range(newest, end)} <= {tier_on(newest)}
-
-
-def foreseeing(agreement: Agreement, random: Random) -> Agreement:
-    """The same agreement with tiers that ask for the score of a made-up model."""
-    names = [rule.name for rule in agreement.rules]
-    trees = [
-        a_tree(1 + random.randrange(len(names)), random.uniform(0.0, 3.0), *_leaves(random))
-        for _ in range(random.randint(1, 6))
-    ]
-    least = random.randint(30, 70)
-    tiers = (Tier("likely", Condition(f"predicted >= {least} && total > 5")), *agreement.tiers)
-    model = Model(a_predictor(trees=trees, rules=names))
-    return replace(agreement, tiers=tiers, predictive_model=VERSION, model=model)
-
-
-def _leaves(random: Random) -> tuple[float, float]:
-    return random.uniform(-1.0, 1.0), random.uniform(-1.0, 1.0)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,9 +1,15 @@
 """Models with one question a tree, whose answers can be worked out by hand."""
 
+from dataclasses import replace
+from random import Random
+
+from leadloop.conditions import Condition
+from services.scoring.definition import Agreement, Tier
 from services.scoring.learning.chances import AS_IT_IS
 from services.scoring.learning.columns import Column
 from services.scoring.learning.forest import LEAF, Forest, Node
 from services.scoring.learning.predictor import Predictor
+from services.scoring.models import Model
 
 VERSION = "0123456789abcdef"
 
@@ -33,3 +39,20 @@ def a_predictor(version=VERSION, trees=None, columns=("employees",), rules=("vis
         won=100,
         until="2026-01-01T00:00:00",
     )
+
+
+def foreseeing(agreement: Agreement, random: Random) -> Agreement:
+    """Return the same agreement with tiers that ask for the score of a made-up model."""
+    names = [rule.name for rule in agreement.rules]
+    trees = [
+        a_tree(random.randrange(1 + len(names)), random.uniform(0.0, 3.0), *_leaves(random))
+        for _ in range(random.randint(1, 6))
+    ]
+    least = random.randint(30, 70)
+    tiers = (Tier("likely", Condition(f"predicted >= {least} && total > 5")), *agreement.tiers)
+    model = Model(a_predictor(trees=trees, rules=names))
+    return replace(agreement, tiers=tiers, predictive_model=VERSION, model=model)
+
+
+def _leaves(random: Random) -> tuple[float, float]:
+    return random.uniform(-1.0, 1.0), random.uniform(-1.0, 1.0)
