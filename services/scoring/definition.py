@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from leadloop.conditions import NOTHING, Condition, Function, Values
+from services.scoring.falling import may_hold_for_less
 from services.scoring.models import Model
 from services.scoring.tallies import PointsOf, Timing, points_by
 
@@ -207,9 +208,11 @@ class Agreement:
         return any(rule.name in self.model.levels for rule in fading)
 
     @cached_property
-    def may_rise(self) -> bool:
-        """Say whether a lead may come to a tier by the passing of time alone."""
-        return self.has_fading_penalties or self.prediction_fades
+    def may_rise_by_points(self) -> bool:
+        """Say whether a lead may come to a tier because points or penalties fade."""
+        if self.has_fading_penalties:
+            return True
+        return self.fades and any(may_hold_for_less(tier.condition) for tier in self.tiers)
 
     @cached_property
     def tiers_read_predicted(self) -> bool:

@@ -80,6 +80,22 @@ def next_change(
     return day
 
 
+def next_foretold(
+    standing: Standing, agreement: Agreement, day: int, by: int | None = None
+) -> int | None:
+    """Return the next day on which the model may say something else; None when it never will.
+
+    Args:
+        standing: On `day`.
+        agreement: With its model.
+        day: Since the EPOCH of tallies.
+        by: The last day that matters, where that is known.
+    """
+    last = _last_day(standing, agreement, day) if by is None else by
+    now = _foreseen_by(standing, agreement, day)
+    return _first(lambda later: _foreseen_by(standing, agreement, later) != now, day, last)
+
+
 def must_look(
     before: LeadState, after: LeadState, sums: Sums, agreement: Agreement, day: int
 ) -> bool:

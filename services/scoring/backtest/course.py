@@ -8,7 +8,7 @@ from leadloop.conditions import Verdict
 from services.scoring import rules
 from services.scoring.backtest.foretelling import Foretelling
 from services.scoring.definition import Activity, Agreement
-from services.scoring.fading import midnight, next_change
+from services.scoring.fading import midnight, next_change, next_foretold
 from services.scoring.history.past import Learned, PastLead
 from services.scoring.rules import Fault, Points, Standing, Sums
 from services.scoring.tallies import Tally, day_of
@@ -141,7 +141,8 @@ class _Watcher:
 
     def wait(self, until: datetime | None) -> None:
         """Let time pass to the next step, or to the outcome."""
-        if not self._agreement.may_rise:
+        agreement = self._agreement
+        if not (agreement.may_rise_by_points or agreement.prediction_fades):
             return
         by = None if until is None else day_of(until)
         day = self._next_look(self._day, by)
@@ -150,9 +151,13 @@ class _Watcher:
             day = self._next_look(day, by)
 
     def _next_look(self, day: int, by: int | None) -> int | None:
-        if self.qualified is not None:
+        if self.qualified is not None or self._closed:
             return None
-        return next_change(self.standing, "", self._facts, self._agreement, day, by)
+        agreement, standing = self._agreement, self.standing
+        if agreement.may_rise_by_points:
+            return next_change(standing, "", self._facts, agreement, day, by)
+        # While the model says the same, points that fade bring nobody to a tier.
+        return next_foretold(standing, agreement, day, by)
 
     def _begin_anew(self) -> None:
         """Judge all that is known."""
