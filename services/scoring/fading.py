@@ -80,22 +80,6 @@ def next_change(
     return day
 
 
-def next_foretold(
-    standing: Standing, agreement: Agreement, day: int, by: int | None = None
-) -> int | None:
-    """Return the next day on which the model may say something else; None when it never will.
-
-    Args:
-        standing: On `day`.
-        agreement: With its model.
-        day: Since the EPOCH of tallies.
-        by: The last day that matters, where that is known.
-    """
-    last = _last_day(standing, agreement, day) if by is None else by
-    now = _foreseen_by(standing, agreement, day)
-    return _first(lambda later: _foreseen_by(standing, agreement, later) != now, day, last)
-
-
 def must_look(
     before: LeadState, after: LeadState, sums: Sums, agreement: Agreement, day: int
 ) -> bool:
@@ -211,7 +195,7 @@ def _first_passing(standing: Standing, agreement: Agreement, day: int, last: int
         high = _between(standing, agreement, day, later)
         return agreement.has_fading_penalties and _level(high, levels) != now
 
-    return _first(has_passed, day, last)
+    return first_day(has_passed, day, last)
 
 
 def _foreseen_by(standing: Standing, agreement: Agreement, day: int) -> tuple[int, ...]:
@@ -226,7 +210,7 @@ def _foreseen_by(standing: Standing, agreement: Agreement, day: int) -> tuple[in
     )
 
 
-def _first(holds: Callable[[int], bool], after: int, last: int) -> int | None:
+def first_day(holds: Callable[[int], bool], after: int, last: int) -> int | None:
     """Return the first day in (after, last] from which on a condition holds; None: on none."""
     if not holds(last):
         return None
@@ -263,7 +247,7 @@ def _value(sums: Sums, name: str) -> int:
 def _last_day(standing: Standing, agreement: Agreement, day: int) -> int:
     """Return a day from which on time takes nothing any more."""
     days = [
-        _spent_on(tally, agreement.rule(name).timing, _weight(name, agreement))
+        spent_on(tally, agreement.rule(name).timing, _weight(name, agreement))
         for name, tally in standing.tallies.items()
     ]
     return max([day, *days])
@@ -277,7 +261,7 @@ def _weight(name: str, agreement: Agreement) -> int:
     return abs(agreement.rule(name).points)
 
 
-def _spent_on(tally: Tally, timing: Timing, points: int) -> int:
+def spent_on(tally: Tally, timing: Timing, points: int) -> int:
     """Return a day by which time has taken all that it takes of a tally; 0: it takes none."""
     newest = day_of(tally.occurred_at)
     if timing.within_days:

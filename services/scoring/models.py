@@ -5,7 +5,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from leadloop.conditions import Values
 from services.scoring.learning.forest import LEAF, Tree
@@ -24,6 +24,18 @@ VERSION_LENGTHS: Final = range(8, 65)
 
 class Unsound(ValueError):
     """A text that is no model that could be judged by."""
+
+
+class Asking(NamedTuple):
+    """Which trees ask about a rule.
+
+    Attributes:
+        place: The rule's, among all features.
+        trees: Their numbers.
+    """
+
+    place: int
+    trees: tuple[int, ...]
 
 
 class Model:
@@ -64,6 +76,18 @@ class Model:
         columns = self.predictor.columns
         asked = {node.feature for tree in self.predictor.forest.trees for node in tree}
         return tuple(column.name for n, column in enumerate(columns) if n in asked)
+
+    @cached_property
+    def asking(self) -> Mapping[str, Asking]:
+        """Return the trees that ask about each rule."""
+        first, trees = len(self.predictor.columns), self.predictor.forest.trees
+        asked = [{node.feature for node in tree} for tree in trees]
+        return {
+            rule: Asking(
+                place, tuple(n for n, features in enumerate(asked) if place in features)
+            )
+            for place, rule in enumerate(self.predictor.rules, first)
+        }
 
     def level(self, rule: str, strength: float) -> int:
         """Return between which of its numbers a rule's strength lies."""

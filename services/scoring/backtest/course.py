@@ -8,7 +8,7 @@ from leadloop.conditions import Verdict
 from services.scoring import rules
 from services.scoring.backtest.foretelling import Foretelling
 from services.scoring.definition import Activity, Agreement
-from services.scoring.fading import midnight, next_change, next_foretold
+from services.scoring.fading import midnight, next_change
 from services.scoring.history.past import Learned, PastLead
 from services.scoring.rules import Fault, Points, Standing, Sums
 from services.scoring.tallies import Tally, day_of
@@ -157,7 +157,7 @@ class _Watcher:
         if agreement.may_rise_by_points:
             return next_change(standing, "", self._facts, agreement, day, by)
         # While the model says the same, points that fade bring nobody to a tier.
-        return next_foretold(standing, agreement, day, by)
+        return self._foretelling.next_day(standing, day) if self._foretelling else None
 
     def _begin_anew(self) -> None:
         """Judge all that is known."""
