@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from leadloop.clock import SystemClock
+from leadloop.clock import Clock, SystemClock
 from leadloop.database import Database, is_unreachable
 from leadloop.errors import Rejected
 from leadloop.ids import Ids
@@ -55,6 +55,7 @@ def backtest_ledger(
     proposal: Proposal,
     options: Options = DEFAULTS,
     watch: Watch = lambda _: None,
+    clock: Clock | None = None,
 ) -> Backtest:
     """Replay our own past.
 
@@ -64,13 +65,14 @@ def backtest_ledger(
             the models that scoring keeps.
         options: How to go about it.
         watch: Is told how far it has come.
+        clock: Says when the past ends; None for the system's.
 
     Raises:
         Rejected: The database can't be reached, scoring has no tables there, or no agreement
             names a model.
     """
     with asyncio.Runner() as runner:
-        database = Database(url, "scoring", clock=SystemClock(), ids=Ids())
+        database = Database(url, "scoring", clock=clock or SystemClock(), ids=Ids())
         try:
             total, proposal = runner.run(_begin(database, proposal))
             found = begun(proposal)

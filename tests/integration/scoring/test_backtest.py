@@ -1,22 +1,30 @@
 """A backtest on scoring's own ledger."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
 
-from leadloop.events import timestamp
-from leadloop.v1.agreement_pb2 import Rule
+from leadloop.events import moment, timestamp
+from leadloop.timers import TimerLoop
+from leadloop.v1.agreement_pb2 import Rule, Tier
+from leadloop.v1.qualification_pb2 import LeadQualified
+from services.scoring.app import build
 from services.scoring.backtest.ledger_run import PageTask, backtest_ledger, replay_page
 from services.scoring.backtest.run import Proposal
+from services.scoring.handlers import lock_subjects, on_time_passed
 from services.scoring.history import ledger
 from services.scoring.history.ledger import past_lead_of
+from services.scoring.settings import Settings
+from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
     GERMAN,
     ONE,
     THREE,
     TWO,
+    VISIT,
     captured,
     lost,
     merged,
@@ -26,9 +34,13 @@ from tests.integration.scoring.builders import (
     visit,
     won,
 )
+from tests.unit.scoring.model_builders import VERSION, a_predictor, a_tree
 
 pytestmark = pytest.mark.integration
 
+FOUR = "00000000-0000-7000-8000-000000000004"
+LIKELY = Tier(name="likely", condition="predicted >= 80")
+RICH = Tier(name="rich", condition="total >= 500")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -123,3 +135,120 @@ async def test_the_ledger_is_replayed_beside_the_agreement_in_force(three_leads,
 
 def body(event):
     return event.agreement.SerializeToString()
+
+
+LOOKING = Rule(
+    name="jobs",
+    is_engagement=True,
+    activity_kind="job_view",
+    condition="true",
+    points=1,
+    half_life_days=4,
+)
+# Who looks for work buys nothing: half of that is forgotten after four days.
+CAREFUL = (
+    a_tree(0, 50.0, -1.0, 1.0),
+    a_tree(1, 0.75, -1.0, 1.0),
+    a_tree(2, 0.5, 0.5, -1.5),
+)
+
+
+def naming(*tiers, version=1):
+    event = signed(version, (GERMAN, VISIT, LOOKING), tiers=tiers)
+    event.agreement.definition.predictive_model = VERSION
+    return event
+
+
+@pytest.fixture
+async def lived(handle, database, clock, published):
+    """Who was qualified live by an agreement with a model, as what and when."""
+    predictor = a_predictor(trees=CAREFUL, rules=("visit", "jobs"))
+    service = build(Settings(database_url=database.url), clock=clock, ids=database.ids)
+    await Client(service.app).post("/v1/models", json.loads(predictor.to_json()))
+    await service.close()
+    timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service="scoring")
+
+    async def pass_time(until):
+        while (due := await timers.next_due(clock.now())) is not None and due <= until:
+            clock.advance_to(max(due, clock.now()))
+            await timers.run_once(clock.now())
+        clock.advance_to(until)
+
+    await handle(naming(LIKELY, RICH))
+    for when, event in what_happened():
+        await pass_time(when)
+        await handle(event)
+    await pass_time(MONDAY_MORNING + 9 * DAY)
+    return {
+        (event.lead_id, event.tier, moment(event.qualified_at).isoformat())
+        for event in await published()
+        if isinstance(event, LeadQualified)
+    }
+
+
+def what_happened():
+    """Visits, views of jobs, and who leads are; that of one lead is known better later."""
+    events = (
+        (1, 0, comes, ONE, "80"),
+        (1, 1, comes, TWO, "80"),
+        (1, 2, comes, THREE, "10"),
+        (1, 3, comes, FOUR, "80"),
+        (2, 0, does, TWO, "job_view"),
+        (2, 1, does, TWO, "page_view"),
+        (2, 2, does, THREE, "page_view"),
+        (3, 0, does, ONE, "page_view"),
+        (4, 0, comes, THREE, "60"),
+        (7, 0, does, FOUR, "job_view"),
+        (7, 1, does, FOUR, "page_view"),
+    )
+    for number, (days, hours, make, lead_id, what) in enumerate(events):
+        when = MONDAY_MORNING + days * DAY + hours * HOUR
+        yield when, make(when, number, lead_id, what)
+
+
+def comes(when, _number, lead_id, employees):
+    event = captured(lead_id, employees=employees)
+    event.received_at.CopyFrom(timestamp(when))
+    return event
+
+
+def does(when, number, lead_id, kind):
+    deed = visit(number, when)
+    deed.kind = kind
+    return recorded(deed, lead_id)
+
+
+async def replayed_at(database, clock, proposal):
+    """Replay the ledger as of the test's time, beside an agreement that qualifies nobody."""
+    current = body(signed(2, tiers=(RICH,)))
+    found = await asyncio.to_thread(
+        backtest_ledger, database.url, proposal._replace(current=current), clock=clock
+    )
+    return found, {(one.lead_id, one.tier, one.at) for one in found.found.changes.each()}
+
+
+async def test_a_backtest_with_a_model_qualifies_who_was_qualified_live_at_the_same_moments(
+    lived, database, clock
+):
+    found, replayed = await replayed_at(database, clock, Proposal(body(naming(LIKELY, RICH))))
+
+    assert {(lead_id, at[:13]) for lead_id, _, at in replayed} == {
+        (ONE, "2026-03-05T09"),
+        (TWO, "2026-03-08T00"),
+        (THREE, "2026-03-06T09"),
+    }
+    assert replayed == lived
+    assert found.found.taught[VERSION] == 0
+
+
+async def test_a_model_that_scoring_does_not_keep_is_told(lived, database, clock):
+    event = naming(LIKELY, RICH)
+    event.agreement.definition.predictive_model = "fedcba9876543210"
+
+    found, replayed = await replayed_at(database, clock, Proposal(body(event)))
+
+    assert replayed == set()
+    assert found.remarks.warnings[0].startswith(
+        "The model fedcba9876543210 of the proposed agreement is not at hand, so conditions on "
+        "`predicted` do not hold"
+    )
