@@ -75,12 +75,8 @@ def backtest_ledger(
         database = Database(url, "scoring", clock=clock or SystemClock(), ids=Ids())
         try:
             total, proposal = runner.run(_begin(database, proposal))
-            found = begun(proposal)
             pages = _pages(runner, database, proposal)
-            with Workers(options.jobs, total * LEAD_BYTES) as workers:
-                for one in workers.each(replay_page, pages):
-                    found.merge(one)
-                    watch(Step("leads", found.counts.leads.all, total))
+            found = _replay(pages, proposal, total, options.jobs, watch)
         except Exception as error:
             if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
                 raise Rejected(
@@ -91,6 +87,17 @@ def backtest_ledger(
         finally:
             runner.run(database.close())
     return done(proposal, found, options.people)
+
+
+def _replay(
+    pages: Iterator[PageTask], proposal: Proposal, total: int, jobs: int, watch: Watch
+) -> Found:
+    found = begun(proposal)
+    with Workers(jobs, total * LEAD_BYTES) as workers:
+        for one in workers.each(replay_page, pages):
+            found.merge(one)
+            watch(Step("leads", found.counts.leads.all, total))
+    return found
 
 
 def done(proposal: Proposal, found: Found, people: int) -> Backtest:
