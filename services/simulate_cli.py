@@ -99,6 +99,7 @@ class Request:
     tiers: str
     database: str
     files: Files
+    model: list[Path] | None
     people: int
     team: Path | None
     kept: float
@@ -127,6 +128,7 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     time: history.Time = "",
     lead_id: history.Id = "",
     activities: history.Activities = None,
+    model: history.Model = None,
     activity_lead_id: history.LeadId = "",
     activity_kind: history.Kind = "",
     activity_time: history.ActivityTime = "",
@@ -171,6 +173,7 @@ def _run(request: Request) -> None:
     first_day = _first_day(request)
     trial = trial_from(request.file, first_day)
     other = trial_from(request.against, first_day) if request.against else None
+    trial, other = _with_models(request, trial, other)
     team = team_from(request.people, request.team, trial, first_day)
     with _watching() as watch:
         coming, words = _coming(request, trial, other, first_day, watch)
@@ -228,19 +231,38 @@ def _first_day(request: Request) -> date:
         ) from error
 
 
+def _with_models(
+    request: Request, trial: "Trial", other: "Trial | None"
+) -> "tuple[Trial, Trial | None]":
+    """Have at hand the models that the agreements name."""
+    from services.simulation.asked import with_models
+
+    if not (request.files.leads or request.database):
+        if request.model:
+            raise Rejected(
+                "Of leads that are made up nothing is known to predict from: leave --model "
+                "out, or name a history with --leads or --database."
+            )
+        return trial, other
+    trials = [one for one in (trial, other) if one is not None]
+    found = with_models(trials, request.model or (), request.database)
+    return found[0], found[1] if other else None
+
+
 def _coming(
     request: Request, trial: "Trial", other: "Trial | None", first_day: date, watch: Watch
 ) -> "tuple[Coming, str]":
     """Find what leads come."""
-    from services.simulation.asked import MadeUp, history_from, stream_from
+    from services.simulation.asked import MadeUp, history_from, stream_from, words_on_models
 
     told = [bool(request.files.leads), bool(request.database), request.leads_per_week > 0]
     if sum(told) > 1:
         raise Rejected("Name one source: --leads FILE.csv, --database URL or --leads-per-week.")
+    trials = [one for one in (trial, other) if one is not None]
     if request.files.leads or request.database:
         export = terminal.told_of(request.files) if request.files.leads else None
-        trials = [one for one in (trial, other) if one is not None]
-        return history_from(export, request.database, trials, watch.begin)
+        coming, words = history_from(export, request.database, trials, watch.begin)
+        return coming, words + words_on_models(trials, made_up=False)
     made_up = MadeUp(
         per_week=request.leads_per_week,
         pattern=request.pattern,
@@ -249,7 +271,8 @@ def _coming(
         tiers=request.tiers,
         seed=request.seed,
     )
-    return stream_from(made_up, trial)
+    coming, words = stream_from(made_up, trial)
+    return coming, words + words_on_models(trials, made_up=True)
 
 
 def _live(

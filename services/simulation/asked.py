@@ -1,13 +1,15 @@
 """What a simulation was asked for, checked and turned into what runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from leadloop.errors import Rejected
+from services.scoring.definition import Agreement as Definition
 from services.scoring.history.export import Told as Export
+from services.scoring.named_models import models_from, require_named
 from services.simulation import history
 from services.simulation.report import QUARTER_WEEKS
 from services.simulation.runs import Coming
@@ -144,6 +146,48 @@ def history_from(
             "without it nothing tells how many come at once."
         )
     return history.from_export(export, trials, tell)
+
+
+def with_models(trials: Sequence[Trial], files: Sequence[Path], url: str) -> list[Trial]:
+    """Return agreements with the models that they name, of files or of scoring's database.
+
+    Args:
+        trials: The agreements.
+        files: As `leadloop agreement learn` writes them.
+        url: Of the database; empty when the leads are of files.
+
+    Raises:
+        Rejected: A file is no sound model, none of the agreements names it, or the database
+            can't be read.
+    """
+    models = models_from(files)
+    require_named(models, [trial.definition for trial in trials])
+    if url and any(trial.definition.predictive_model for trial in trials):
+        models = history.models_kept(url, trials, models)
+    return [trial.with_models(models) for trial in trials]
+
+
+def words_on_models(trials: Sequence[Trial], *, made_up: bool) -> str:
+    """Say what is assumed of the predicted score; nothing where no agreement names a model."""
+    said = [_words_on_model(trial.definition, made_up) for trial in trials]
+    return "".join(f" {words}" for words in dict.fromkeys(said) if words)
+
+
+def _words_on_model(definition: Definition, made_up: bool) -> str:
+    version, model = definition.predictive_model, definition.model
+    if not version:
+        return ""
+    if made_up:
+        return f"Nothing is known of them that the model {version} could predict from."
+    if model is None:
+        return (
+            f"The model {version} is not at hand (--model FILE.json, or `leadloop model add`), "
+            "so conditions on `predicted` do not hold."
+        )
+    return (
+        f"The model {version} says at each moment what it would have said then; it has learned "
+        f"from leads that came up to {model.predictor.until[:10]}."
+    )
 
 
 def next_monday(today: date) -> date:

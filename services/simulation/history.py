@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
@@ -17,6 +18,7 @@ from services.scoring.history import ledger
 from services.scoring.history.export import Told, Wanted, reading
 from services.scoring.history.ledger import Kept, past_lead_of
 from services.scoring.history.past import PastLead
+from services.scoring.named_models import find_named
 from services.simulation.arrivals import arrivals_of
 from services.simulation.leads import ByRules, Prospect, Seen
 from services.simulation.runs import Coming
@@ -108,11 +110,36 @@ def from_ledger(url: str, trials: Sequence[Trial], tell: Tell) -> tuple[Coming, 
     """
     gathered = _Gathered(trials)
     tell("reading our own ledger")
+    with _reading(url) as (runner, database):
+        kept = map(past_lead_of, _kept(runner, database))
+        _take_all(gathered, (one for one in kept if one is not None), tell)
+    return gathered.coming(), f"Leads: {gathered.seen:,} of our own ledger."
+
+
+def models_kept(url: str, trials: Sequence[Trial], models: Sequence[str]) -> tuple[str, ...]:
+    """Return these models, and those that agreements name and scoring's database has.
+
+    Raises:
+        Rejected: The database can't be read.
+    """
+    with _reading(url) as (runner, database):
+        return runner.run(_models(database, trials, models))
+
+
+async def _models(
+    database: Database, trials: Sequence[Trial], models: Sequence[str]
+) -> tuple[str, ...]:
+    async with database.transaction() as work:
+        definitions = [trial.definition for trial in trials]
+        return await find_named(work.connection, definitions, models)
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[tuple[asyncio.Runner, Database]]:
     with asyncio.Runner() as runner:
         database = Database(url, "scoring", clock=SystemClock(), ids=Ids())
         try:
-            kept = map(past_lead_of, _kept(runner, database))
-            _take_all(gathered, (one for one in kept if one is not None), tell)
+            yield runner, database
         except Exception as error:
             if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
                 raise Rejected(
@@ -122,7 +149,6 @@ def from_ledger(url: str, trials: Sequence[Trial], tell: Tell) -> tuple[Coming, 
             raise
         finally:
             runner.run(database.close())
-    return gathered.coming(), f"Leads: {gathered.seen:,} of our own ledger."
 
 
 def _take_all(gathered: _Gathered, leads: Iterable[PastLead], tell: Tell) -> None:

@@ -88,7 +88,9 @@ class ByRules:
         if seen is not None:
             self._take_in(lead, seen)
         day = day_of(now)
-        sums = rules.sums_of(rules.points_on(lead.standing, agreement, day), agreement)
+        predicted = rules.predicted_on(lead.standing, lead.facts, agreement, day)
+        points = rules.points_on(lead.standing, agreement, day)
+        sums = rules.sums_of(points, agreement, predicted)
         tier, _ = rules.tier_of(lead.standing, sums, lead.facts, agreement)
         lead.fades_at = None
         if agreement.fades:

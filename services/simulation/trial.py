@@ -1,7 +1,7 @@
 """An agreement as every room reads it, compiled from its text without a database."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from leadloop.agreement.contract import to_contract
@@ -11,6 +11,7 @@ from services.handoff.agreement import terms_of
 from services.handoff.terms import Terms
 from services.scoring.contract import agreement_of
 from services.scoring.definition import Agreement as Definition
+from services.scoring.named_models import with_named
 
 _VERSION = 1
 
@@ -21,7 +22,7 @@ class Trial:
 
     Attributes:
         agreement: As it was read.
-        definition: As scoring reads it.
+        definition: As scoring reads it, with its model if that is at hand.
         terms: As handoff reads it.
         reasons: As feedback reads them, by code.
     """
@@ -35,6 +36,10 @@ class Trial:
     def tiers(self) -> tuple[str, ...]:
         """Return the names of its tiers, in order."""
         return tuple(tier.name for tier in self.agreement.definition.tiers)
+
+    def with_models(self, models: Iterable[str]) -> "Trial":
+        """Return the same with the model that it names, if that is among these texts."""
+        return replace(self, definition=with_named(self.definition, models))
 
 
 def trial_of(agreement: Agreement) -> Trial:
