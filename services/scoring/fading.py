@@ -192,8 +192,9 @@ def _first_passing(standing: Standing, agreement: Agreement, day: int, last: int
         low = _between(standing, agreement, later, day)
         if _level(low, levels) != now:
             return True
-        high = _between(standing, agreement, day, later)
-        return agreement.has_fading_penalties and _level(high, levels) != now
+        if not agreement.has_fading_penalties:
+            return False
+        return _level(_between(standing, agreement, day, later), levels) != now
 
     return first_day(has_passed, day, last)
 

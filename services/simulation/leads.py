@@ -94,7 +94,8 @@ class ByRules:
         tier, _ = rules.tier_of(lead.standing, sums, lead.facts, agreement)
         lead.fades_at = None
         if agreement.fades:
-            fades_on = fading.next_change(lead.standing, tier, lead.facts, agreement, day)
+            by = _judged_again_by(lead, seen)
+            fades_on = fading.next_change(lead.standing, tier, lead.facts, agreement, day, by)
             lead.fades_at = fading.midnight(fades_on) if fades_on is not None else None
         return tier
 
@@ -118,6 +119,12 @@ class ByRules:
         if found is None:
             found = rules.replay(lead.facts, lead.activities, self._agreement)
         lead.standing = found.standing
+
+
+def _judged_again_by(lead: Lead, seen: Seen | None) -> int | None:
+    """Return the day on which the next thing becomes known; None when nothing does."""
+    place = lead.place if seen is None else lead.place + 1
+    return day_of(lead.seen[place].at) if place < len(lead.seen) else None
 
 
 def advance(
