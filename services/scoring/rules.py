@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from leadloop.conditions import NOTHING, Values, Verdict
 from services.scoring import tallies
 from services.scoring.cycles import Cycle
-from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule
+from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule, Tier
 from services.scoring.strengths import named_strengths
 from services.scoring.tallies import Hit, Tally
 
@@ -322,9 +322,16 @@ def tier_of(
         verdict = tier.condition.function(facts, newest, values)
         if verdict is HOLDS:
             return tier.name, tuple(faults)
-        if verdict is not FAILS:
+        if verdict is not FAILS and not _wants_model(tier, verdict, sums):
             faults.append(Fault(tier.name, verdict))
     return "", tuple(faults)
+
+
+def _wants_model(tier: Tier, verdict: Verdict, sums: Sums) -> bool:
+    """Say whether a tier fails for want of a model, which is no fault of its condition."""
+    reads = tier.condition.reads
+    is_unknown = verdict is Verdict.UNKNOWN and sums.predicted is None
+    return is_unknown and reads is not None and "predicted" in reads.sums
 
 
 def score_of(

@@ -13,6 +13,9 @@ from services.scoring.backtest.course import course_of
 from services.scoring.fading import midnight
 from services.scoring.history.past import Learned
 from services.scoring.tallies import day_of
+from services.simulation.arrivals import arrivals_of
+from services.simulation.history import prospect_of
+from services.simulation.leads import ByRules
 from tests.unit.scoring.backtest.past_builders import a_random_lead
 from tests.unit.scoring.model_builders import foreseeing
 
@@ -73,6 +76,24 @@ def test_with_a_model_a_course_is_what_scoring_anew_at_every_step_and_midnight_g
     assert found == (first and first[:2])
     if course.qualified:
         assert course.qualified.sums == first[2]
+
+
+@given(seed=st.integers(0, 100_000))
+@settings(max_examples=100, deadline=None)
+def test_with_a_model_a_simulation_brings_a_lead_to_sales_when_a_backtest_does(seed):
+    random = Random(seed)
+    agreement, lead = random_agreement(random), a_random_lead(seed)
+    if not agreement.rules:
+        return
+    agreement = foreseeing(agreement, random)
+    # What was done before a lead was known comes one by one in a simulation.
+    later = tuple(one for one in lead.activities if one.occurred_at > lead.at)
+    lead = lead._replace(learned=some_learned(random, lead), activities=later)
+
+    arrivals = arrivals_of([prospect_of(lead)], ByRules(agreement), agreement)
+    course = course_of(lead, agreement)
+
+    assert [one.at for one in arrivals] == ([course.qualified.at] if course.qualified else [])
 
 
 def some_learned(random, lead):

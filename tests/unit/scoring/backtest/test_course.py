@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from services.scoring.backtest.course import course_of
+from services.scoring.models import Model
 from tests.unit.scoring.backtest.past_builders import a_past_lead
 from tests.unit.scoring.builders import (
     START,
@@ -11,6 +12,7 @@ from tests.unit.scoring.builders import (
     an_agreement,
     an_engagement_rule,
 )
+from tests.unit.scoring.model_builders import a_predictor, a_tree
 
 GERMAN = a_fit_rule('lead.country == "DE"', 20)
 VIEWED = an_engagement_rule(kind="page_view", points=10, name="viewed")
@@ -90,6 +92,51 @@ def test_a_penalty_that_fades_lets_a_lead_qualify_at_midnight():
     assert course.qualified is not None
     midnight = START.replace(hour=0) + timedelta(days=2)
     assert (course.qualified.at, course.peak) == (midnight, 20)
+
+
+def test_points_that_fade_let_a_lead_come_to_a_tier_that_asks_for_few():
+    viewed = an_engagement_rule(kind="page_view", points=20, name="viewed", within_days=3)
+    agreement = an_agreement((viewed,), tiers=(a_tier("quiet", "engagement < 10"),))
+
+    course = course_of(a_past_lead(an_activity(1, minutes=-5)), agreement)
+
+    assert course.qualified is not None
+    assert course.qualified.at == START.replace(hour=0) + timedelta(days=3)
+
+
+LIKELY = an_agreement(
+    (an_engagement_rule(kind="page_view", points=1, name="visit", half_life_days=10),),
+    tiers=(a_tier("likely", "predicted >= 80"),),
+)
+
+
+def test_a_tier_may_ask_what_the_model_says_at_each_activity():
+    lead = a_past_lead(an_activity(1), an_activity(2), employees=80)
+
+    course = course_of(lead, LIKELY.with_model(Model(a_predictor())))
+
+    assert course.qualified is not None
+    assert (course.qualified.activities, course.qualified.sums.predicted) == (1, 88)
+
+
+def test_without_its_model_a_tier_that_asks_for_it_does_not_hold_and_nothing_is_at_fault():
+    course = course_of(a_past_lead(an_activity(1), employees=80), LIKELY)
+
+    assert (course.qualified, course.faults) == (None, {})
+
+
+def test_a_strength_that_fades_brings_a_lead_to_a_tier_at_midnight_unless_the_past_ends():
+    fewer_visits_help = a_predictor(trees=(a_tree(1, 0.75, 2.0, -1.0),))
+    agreement = LIKELY.with_model(Model(fewer_visits_help))
+    lead = a_past_lead(an_activity(1, minutes=-5))
+    midnight = START.replace(hour=0) + timedelta(days=5)
+
+    course = course_of(lead, agreement)
+
+    assert course.qualified is not None
+    assert course.qualified.at == midnight
+    assert course_of(lead, agreement, midnight).qualified is None
+    assert course_of(lead._replace(decided_at=midnight), agreement).qualified is None
 
 
 def test_rules_that_cannot_be_judged_are_told_with_the_reason():
