@@ -317,21 +317,21 @@ def tier_of(
         return "", ()
     newest = standing.newest.values if standing.newest else NO_ACTIVITY
     values = sums.as_values()
+    unpredicted = agreement.predictive_model and sums.predicted is None
     faults: list[Fault] = []
     for tier in agreement.tiers:
         verdict = tier.condition.function(facts, newest, values)
         if verdict is HOLDS:
             return tier.name, tuple(faults)
-        if verdict is not FAILS and not _wants_model(tier, verdict, sums):
+        if verdict is not FAILS and not (unpredicted and _wants_model(tier, verdict)):
             faults.append(Fault(tier.name, verdict))
     return "", tuple(faults)
 
 
-def _wants_model(tier: Tier, verdict: Verdict, sums: Sums) -> bool:
+def _wants_model(tier: Tier, verdict: Verdict) -> bool:
     """Say whether a tier fails for want of a model, which is no fault of its condition."""
     reads = tier.condition.reads
-    is_unknown = verdict is Verdict.UNKNOWN and sums.predicted is None
-    return is_unknown and reads is not None and "predicted" in reads.sums
+    return verdict is Verdict.UNKNOWN and reads is not None and "predicted" in reads.sums
 
 
 def score_of(

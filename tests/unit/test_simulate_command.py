@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from services.simulate_cli import simulate
+from tests.unit.scoring.model_builders import VERSION, a_predictor, a_tree
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "agreement.example.yaml"
 TEAM = "people: [{name: Ann}, {name: Ben, forgets: 5%}]\n"
@@ -126,9 +127,37 @@ def test_what_leads_did_counts_too(run):
     assert figures(result)["handed_over"] == 9
 
 
+FORESEEING = AGREEMENT.replace(
+    "tiers: [{name: A, when: total >= 10}]",
+    f"predictive_model: {VERSION}\n  tiers: [{{name: A, when: predicted >= 50}}]",
+)
+HISTORY = "--leads leads.csv --outcome stage --time came --people 2"
+
+
+def test_leads_of_a_file_are_judged_by_the_model_too(run):
+    Path("foreseeing.yaml").write_text(FORESEEING)
+    Path("model.json").write_text(a_predictor(trees=(a_tree(0, 60, -1.0, 1.0),)).to_json())
+
+    result = run(f"foreseeing.yaml {HISTORY} --model model.json --json")
+
+    assert figures(result)["handed_over"] == 19
+    assert f"The model {VERSION} says at each moment what it would have said" in result.output
+
+
+def test_a_made_up_stream_is_told_to_hold_nothing_to_predict_from(run):
+    Path("foreseeing.yaml").write_text(FORESEEING)
+
+    result = run("foreseeing.yaml --leads-per-week 20 --people 2 --no-mend")
+
+    assert result.exit_code == 0, result.output
+    assert f"Nothing is known of them that the model {VERSION} could" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ("small.yaml --people 2 --leads-per-week 9 --model model.json", "leave --model out"),
+        (f"small.yaml {HISTORY} --model leads.csv", "leads.csv: expected a model as"),
         ("agreement.yaml", "Say who takes leads: --people N, or --team FILE.yaml"),
         ("agreement.yaml --people 2 --team team.yaml", "one of the two"),
         ("small.yaml --people 2", "Say what leads come: --leads-per-week N"),

@@ -37,7 +37,7 @@ def a_predictor(version=VERSION, trees=None, columns=("employees",), rules=("vis
         library="made by hand",
         learned_from=1_000,
         won=100,
-        until="2026-01-01T00:00:00",
+        until="2026-01-05T00:00:00",
     )
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from services.scoring.backtest.course import course_of
@@ -12,7 +13,7 @@ from tests.unit.scoring.builders import (
     an_agreement,
     an_engagement_rule,
 )
-from tests.unit.scoring.model_builders import a_predictor, a_tree
+from tests.unit.scoring.model_builders import VERSION, a_predictor, a_tree
 
 GERMAN = a_fit_rule('lead.country == "DE"', 20)
 VIEWED = an_engagement_rule(kind="page_view", points=10, name="viewed")
@@ -120,7 +121,9 @@ def test_a_tier_may_ask_what_the_model_says_at_each_activity():
 
 
 def test_without_its_model_a_tier_that_asks_for_it_does_not_hold_and_nothing_is_at_fault():
-    course = course_of(a_past_lead(an_activity(1), employees=80), LIKELY)
+    naming = replace(LIKELY, predictive_model=VERSION)
+
+    course = course_of(a_past_lead(an_activity(1), employees=80), naming)
 
     assert (course.qualified, course.faults) == (None, {})
 
