@@ -33,9 +33,14 @@ Tell = Callable[[str], None]
 
 @dataclass
 class _Gathered:
-    """Leads that come to sales under one of the agreements; the others are only counted."""
+    """Leads that come to sales under one of the agreements; the others are only counted.
+
+    Attributes:
+        until: When the past ends; None when that is not known.
+    """
 
     trials: Sequence[Trial]
+    until: datetime | None = None
     prospects: list[Prospect] = field(default_factory=list)
     seen: int = 0
     midnights: int = 0
@@ -51,6 +56,7 @@ class _Gathered:
             arrival.at
             for trial in self.trials
             for arrival in arrivals_of([prospect], ByRules(trial.definition), trial.definition)
+            if self.until is None or arrival.at < self.until
         ]
         if moments:
             self.prospects.append(prospect)
@@ -108,7 +114,7 @@ def from_ledger(url: str, trials: Sequence[Trial], tell: Tell) -> tuple[Coming, 
     Raises:
         Rejected: The database can't be read, or no lead would qualify.
     """
-    gathered = _Gathered(trials)
+    gathered = _Gathered(trials, SystemClock().now())
     tell("reading our own ledger")
     with _reading(url) as (runner, database):
         kept = map(past_lead_of, _kept(runner, database))

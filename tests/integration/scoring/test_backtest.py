@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -17,6 +17,8 @@ from services.scoring.handlers import lock_subjects, on_time_passed
 from services.scoring.history import ledger
 from services.scoring.history.ledger import past_lead_of
 from services.scoring.settings import Settings
+from services.simulation.asked import history_from, with_models, words_on_models
+from services.simulation.trial import read_trial
 from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
@@ -34,6 +36,7 @@ from tests.integration.scoring.builders import (
     visit,
     won,
 )
+from tests.integration.scoring.proposals import a_text
 from tests.unit.scoring.model_builders import VERSION, a_predictor, a_tree
 
 pytestmark = pytest.mark.integration
@@ -153,6 +156,9 @@ CAREFUL = (
 )
 
 
+JOBS = "{name: jobs, on: job_view, points: 1, half_life: 4d}"
+
+
 def naming(*tiers, version=1):
     event = signed(version, (GERMAN, VISIT, LOOKING), tiers=tiers)
     event.agreement.definition.predictive_model = VERSION
@@ -239,6 +245,27 @@ async def test_a_backtest_with_a_model_qualifies_who_was_qualified_live_at_the_s
     }
     assert replayed == lived
     assert found.found.taught[VERSION] == 0
+
+
+async def test_a_simulation_of_the_ledger_takes_the_model_that_scoring_keeps(lived, database):
+    text = a_text(
+        fit=(),
+        engagement=("{name: visit, on: page_view, points: 10}", JOBS),
+        tiers=("{name: likely, when: predicted >= 80}",),
+    ).replace("  cycles_at_most", f"  predictive_model: {VERSION}\n  cycles_at_most")
+
+    def simulated():
+        trials = with_models([read_trial(text, date(2026, 3, 2))], (), database.url)
+        coming, _ = history_from(None, database.url, trials, lambda _: None)
+        return coming.qualifying(trials[0]), words_on_models(trials, made_up=False)
+
+    arrivals, words = await asyncio.to_thread(simulated)
+
+    # The fourth came after the time at which the test ends, and before today.
+    assert {(one.lead.lead_id, one.at.isoformat()) for one in arrivals[:3]} == {
+        (lead_id, at) for lead_id, _, at in lived
+    }
+    assert words.startswith(f" The model {VERSION} says at each moment")
 
 
 async def test_a_model_that_scoring_does_not_keep_is_told(lived, database, clock):
