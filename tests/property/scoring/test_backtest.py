@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
@@ -62,7 +63,7 @@ def test_with_a_model_a_course_is_what_scoring_anew_at_every_step_and_midnight_g
     agreement, lead = random_agreement(random), a_random_lead(seed)
     if not agreement.rules:
         return
-    agreement = foreseeing(agreement, random)
+    agreement = foreseeing(random.choice((agreement, without_penalties(agreement))), random)
     lead = lead._replace(learned=some_learned(random, lead))
     until = max([lead.at, *(one.occurred_at for one in lead.activities)])
     until += timedelta(days=random.randrange(40))
@@ -94,6 +95,12 @@ def test_with_a_model_a_simulation_brings_a_lead_to_sales_when_a_backtest_does(s
     course = course_of(lead, agreement)
 
     assert [one.at for one in arrivals] == ([course.qualified.at] if course.qualified else [])
+
+
+def without_penalties(agreement):
+    """The same agreement, where time takes only from what speaks for a lead; no tiers."""
+    rules_for = tuple(replace(rule, points=abs(rule.points)) for rule in agreement.rules)
+    return replace(agreement, rules=rules_for, tiers=())
 
 
 def some_learned(random, lead):

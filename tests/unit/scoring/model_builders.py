@@ -49,7 +49,8 @@ def foreseeing(agreement: Agreement, random: Random) -> Agreement:
         for _ in range(random.randint(1, 6))
     ]
     least = random.randint(30, 70)
-    tiers = (Tier("likely", Condition(f"predicted >= {least} && total > 5")), *agreement.tiers)
+    asked = f"predicted >= {least}" + random.choice(("", " && total > 5"))
+    tiers = (Tier("likely", Condition(asked)), *agreement.tiers)
     model = Model(a_predictor(trees=trees, rules=names))
     return replace(agreement, tiers=tiers, predictive_model=VERSION, model=model)
 
