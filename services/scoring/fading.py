@@ -58,7 +58,7 @@ def next_change(
         agreement: The definition.
         day: Since the EPOCH of tallies.
     """
-    if standing.closed:
+    if standing.closed or tier in agreement.lasting_tiers:
         return None
     ahead = _Ahead(standing, agreement)
     days = ahead.days_of_change(day)
