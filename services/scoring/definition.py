@@ -11,7 +11,6 @@ from leadloop.conditions import NOTHING, Condition, Function, Values
 from services.scoring.models import Model
 from services.scoring.tallies import PointsOf, Timing, points_by
 
-
 _MOVED_BY_TIME: Final = frozenset(("engagement", "total", "predicted"))
 
 
@@ -197,7 +196,7 @@ class Agreement:
 
     @cached_property
     def lasting_tiers(self) -> frozenset[str]:
-        """Return the tiers that time alone can't take: nothing up to them asks what it moves."""
+        """Return the tiers that time alone can't take: none up to them asks what it moves."""
         lasting = []
         for tier in self.tiers:
             reads = tier.condition.reads
