@@ -139,7 +139,7 @@ def _show(report: "Report") -> None:
         if section.title in SHOWN:
             terminal.show_table(section.title, section.tables[0])
         elif section.title in BRIEF:
-            # The last table names single rules and rows; the first ones of it show what to mend.
+            # The last table names single rules and rows: the first show what to mend.
             table = section.tables[-1]
             terminal.show_table(section.title, replace(table, rows=table.rows[:BRIEF_ROWS]))
             terminal.out.print(section.text[0], markup=False, soft_wrap=True)
