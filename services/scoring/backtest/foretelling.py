@@ -1,12 +1,13 @@
 """What a model says of one lead from step to step; asked only when what it reads has moved."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from leadloop.conditions import Values
 from services.scoring.backtest.leaves import Leaves
 from services.scoring.definition import Agreement
-from services.scoring.fading import first_day, spent_on
+from services.scoring.fading import days_of_change
 from services.scoring.models import Model
 from services.scoring.rules import Standing
 from services.scoring.strengths import as_kept, named_strengths
@@ -99,7 +100,12 @@ class Foretelling:
         def level_on(later: int) -> int:
             return model.level(name, self._strength(name, tally, later))
 
-        level, last = level_on(day), spent_on(tally, timing, UNIT)
-        if last <= day or level == model.level(name, 0.0):
+        level = level_on(day)
+        if not timing.fades or level == model.level(name, 0.0):
             return _Placed(tally, level, None)
-        return _Placed(tally, level, first_day(lambda d: level_on(d) != level, day, last))
+        days = days_of_change([(tally, timing, UNIT)], day)
+        if not days or level_on(days[-1]) == level:
+            return _Placed(tally, level, None)
+        last = len(days) - 1
+        until = days[bisect_left(days, True, hi=last, key=lambda d: level_on(d) != level)]
+        return _Placed(tally, level, until)
