@@ -72,13 +72,23 @@ def team_from(people: int, file: Path | None, trial: Trial, first_day: date) -> 
         raise Rejected("Say who takes leads: --people N, or --team FILE.yaml, one of the two.")
     if people > PEOPLE_MAX:
         raise Rejected(f"Expected at most {PEOPLE_MAX:,} people, found {people:,}.")
-    calendar, market = trial.terms.calendar, market_of(trial.agreement)
-    if file is None:
-        return alike(people, calendar, market)
+    text = None if file is None else read_text(file)
     try:
-        return read_team(read_text(file), calendar, market, first_day)
+        return team_of(people, text, trial, first_day)
     except Rejected as refusal:
         raise Rejected(f"{file}: {refusal.detail}", *refusal.errors) from refusal
+
+
+def team_of(people: int, text: str | None, trial: Trial, first_day: date) -> Team:
+    """Return those whom a text names; without one, so many who work alike.
+
+    Raises:
+        Rejected: The text has faults.
+    """
+    calendar, market = trial.terms.calendar, market_of(trial.agreement)
+    if text is None:
+        return alike(people, calendar, market)
+    return read_team(text, calendar, market, first_day)
 
 
 def stream_from(asked: MadeUp, trial: Trial) -> tuple[Coming, str]:

@@ -1,0 +1,42 @@
+"""Studies as tests ask for them and work them off."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from leadloop.agreement.contract import to_contract
+from leadloop.agreement.reader import read_agreement
+from services.rooms import STUDIES
+from services.scoring.study_loop import StudyLoop
+
+TEXT = (Path(__file__).parents[3] / "deploy" / "agreement.example.yaml").read_text()
+PASSES_MAX = 120
+
+
+def program(source: str) -> tuple[str, ...]:
+    """Return a program that stands in for that of studies: one that misbehaves."""
+    return (sys.executable, "-c", source)
+
+
+async def work_off(loop: StudyLoop, clock) -> int:
+    """Let a loop work until it has nothing to do; return in how many passes."""
+    passes = 0
+    while await loop.run_once(clock.now()):
+        passes += 1
+        assert passes < PASSES_MAX
+    return passes
+
+
+def studies_of(database) -> StudyLoop:
+    """Return the loop as services have it."""
+    return StudyLoop(database, STUDIES)
+
+
+def body_of(text: str, version: int = 1) -> bytes:
+    """Return a text as the contract has it."""
+    return to_contract(read_agreement(text), version, ()).SerializeToString()
+
+
+async def in_thread(function, *arguments):
+    """Call what runs an event loop of its own, as the commands do."""
+    return await asyncio.to_thread(function, *arguments)
