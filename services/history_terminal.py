@@ -142,8 +142,6 @@ def show(report: "Report", shown: Sequence[str]) -> None:
 
 def show_head(report: "Report") -> None:
     """Print a report's title, its summary and its warnings."""
-    if not out.is_terminal:
-        out.width = WIDTH
     out.print(f"\n{report.title}", style="bold", markup=False)
     for line in report.summary:
         out.print(line, markup=False, soft_wrap=True)
@@ -158,7 +156,7 @@ def show_table(title: str, table: "Table") -> None:
         shown.add_column(name, justify="left" if n in table.texts else "right")
     for row in table.rows:
         shown.add_row(*map(escape, row))
-    out.print(shown)
+    out.print(shown, width=None if out.is_terminal else max(out.width, WIDTH))
 
 
 def write(report: "Report", html: Path | None, markdown: Path | None) -> None:

@@ -27,7 +27,7 @@ def main() -> None:
     teller = Teller(_own_output())
     order = order_of(sys.stdin.buffer.readline())
     Thread(target=_end_with_service, daemon=True).start()
-    teller.say(_outcome(order, teller))
+    teller.end(_outcome(order, teller))
 
 
 def _outcome(order: Order, teller: Teller) -> Outcome:

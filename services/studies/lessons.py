@@ -1,6 +1,6 @@
 """What our own outcomes teach about an agreement."""
 
-import hashlib
+import json
 
 import numpy as np
 
@@ -43,7 +43,6 @@ def _more(lessons: Lessons) -> dict[str, object]:
     """Return what people may sign, and the model that they may add."""
     model = None
     if isinstance(lessons.foreseen, Foreseen):
-        text = lessons.foreseen.predictor.to_json()
-        model = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "model": text}
+        model = json.loads(lessons.foreseen.predictor.to_json())
     suggested = lessons.draft.text if lessons.draft is not None else None
     return {"suggested": suggested, "model": model}

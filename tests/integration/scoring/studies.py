@@ -2,14 +2,15 @@
 
 import asyncio
 import sys
-from pathlib import Path
+from asyncio.subprocess import PIPE
 
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_agreement
 from services.rooms import STUDIES
 from services.scoring.study_loop import StudyLoop
+from tests.conftest import ROOT
 
-TEXT = (Path(__file__).parents[3] / "deploy" / "agreement.example.yaml").read_text()
+TEXT = (ROOT / "deploy" / "agreement.example.yaml").read_text()
 PASSES_MAX = 120
 
 
@@ -40,3 +41,14 @@ def body_of(text: str, version: int = 1) -> bytes:
 async def in_thread(function, *arguments):
     """Call what runs an event loop of its own, as the commands do."""
     return await asyncio.to_thread(function, *arguments)
+
+
+async def leadloop(*arguments: str) -> str:
+    """Run a command as people do; return what it prints."""
+    source = "from services.cli import app; app()"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", source), *arguments, stdout=PIPE, stderr=PIPE, cwd=ROOT
+    )
+    out, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return out.decode()
