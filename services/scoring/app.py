@@ -50,7 +50,8 @@ def build(
     api.include_router(model_router)
     api.include_router(study_router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
-    study_loops = [StudyLoop(database, studies)] if studies else []
+    memory_mb_max = settings.study_memory_mb_max
+    study_loops = [StudyLoop(database, studies, memory_mb_max)] if studies else []
     return Service(
         name=NAME,
         database=database,

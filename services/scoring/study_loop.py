@@ -49,10 +49,11 @@ class StudyLoop:
     # Its passes wait for news themselves.
     gathers = 0
 
-    def __init__(self, database: Database, program: Sequence[str]) -> None:
-        """Take studies from `database`."""
+    def __init__(self, database: Database, program: Sequence[str], memory_mb_max: int) -> None:
+        """Take studies from `database`; none may take more memory."""
         self._database = database
         self._program = program
+        self._memory_mb_max = memory_mb_max
         self._worker = database.ids.new(database.clock.now())
         self._running: _Running | None = None
 
@@ -94,7 +95,13 @@ class StudyLoop:
                 await store.finish(work.connection, self._claim(claimed), end, now)
                 log.error("study.failed", study_id=claimed.study_id, reason=why.detail)
                 return 1
-        order = Order(claimed.kind, claimed.request, self._database.url, claimed.against)
+        order = Order(
+            kind=claimed.kind,
+            request=claimed.request,
+            database_url=self._database.url,
+            memory_mb_max=self._memory_mb_max,
+            against=claimed.against,
+        )
         child = await study_child.start(self._program, order)
         self._running = _Running(claimed, child, now + TAKES_MAX)
         return 1
@@ -137,7 +144,9 @@ def _end_of(outcome: Outcome) -> End:
     """Return what is kept of an outcome."""
     if isinstance(outcome, Done):
         found, more = orjson.dumps(outcome.found), orjson.dumps(outcome.more)
-        return End("done", "", found.decode(), more.decode(), outcome.page)
+        # PostgreSQL's texts hold no zero; JSON writes it in other characters.
+        page = outcome.page.replace("\0", " ")
+        return End("done", "", found.decode(), more.decode(), page)
     errors = outcome.errors if isinstance(outcome, Refused) else ()
     problem = {"detail": outcome.detail, "errors": [error._asdict() for error in errors]}
     state = "refused" if isinstance(outcome, Refused) else "failed"

@@ -18,12 +18,14 @@ class Order:
         kind: Of the study.
         request: What was asked, JSON, as `study_requests` reads it.
         database_url: Scoring's database.
+        memory_mb_max: What it may take.
         against: The agreement in force, as the contract serialises it; None without one.
     """
 
     kind: str
     request: str
     database_url: str = field(repr=False)
+    memory_mb_max: int
     against: bytes | None = None
 
 
@@ -121,6 +123,7 @@ def line_of_order(order: Order) -> bytes:
             "kind": order.kind,
             "request": order.request,
             "database_url": order.database_url,
+            "memory_mb_max": order.memory_mb_max,
             "against": against,
         }
     )

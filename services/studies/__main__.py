@@ -1,9 +1,12 @@
 """One study: its order comes in as a line of JSON, and its news go out as lines of JSON."""
 
 import os
+import resource
+import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -26,6 +29,7 @@ def main() -> None:
     _step_back()
     teller = Teller(_own_output())
     order = order_of(sys.stdin.buffer.readline())
+    _bound_memory(order.memory_mb_max)
     Thread(target=_end_with_service, daemon=True).start()
     teller.end(_outcome(order, teller))
 
@@ -38,6 +42,8 @@ def _outcome(order: Order, teller: Teller) -> Outcome:
         if cause is not None and is_unreachable(cause):
             return Failed("Scoring's database was away.")
         return Refused(refusal.detail, refusal.errors)
+    except MemoryError:
+        return Failed(f"It needs more than {order.memory_mb_max:,} MB of memory.")
     except Exception:
         # At the edge: the service records it, and this process ends.
         trace = traceback.format_exc()[-TRACE_LENGTH_MAX:]
@@ -62,10 +68,22 @@ def _work_of(kind: str) -> Callable[[Order, Teller], Done]:
 
 
 def _step_back() -> None:
-    """Let everything else on this machine go first."""
+    """Let everything else on this machine go first; leave it to the service when to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(LATER_THAN_OTHERS)
-    if _OWN_SCORE.exists():
+    # Another system than Linux has no such file; some containers keep it from being written.
+    with suppress(OSError):
         _OWN_SCORE.write_text(_FIRST_TO_GO)
+
+
+def _bound_memory(megabytes: int) -> None:
+    """Fail alone: where memory is short, some systems end the whole container."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = megabytes << 20
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _own_output() -> int:

@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 TEXT = (ROOT / "deploy" / "agreement.example.yaml").read_text()
 PASSES_MAX = 120
+MEMORY_MB_MAX = 1024
 
 
 def program(source: str) -> tuple[str, ...]:
@@ -30,7 +31,7 @@ async def work_off(loop: StudyLoop, clock) -> int:
 
 def studies_of(database) -> StudyLoop:
     """Return the loop as services have it."""
-    return StudyLoop(database, STUDIES)
+    return StudyLoop(database, STUDIES, MEMORY_MB_MAX)
 
 
 def body_of(text: str, version: int = 1) -> bytes:

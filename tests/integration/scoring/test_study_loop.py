@@ -1,20 +1,36 @@
 """A study's process is heard, ended and begun anew; whatever it does, the service goes on."""
 
+import asyncio
 import os
 import signal
-from datetime import timedelta
+from asyncio.subprocess import PIPE
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from leadloop.stepper import Stepper
+from services.embedded import assemble
+from services.rooms import STUDIES
+from services.scoring import study_child
 from services.scoring.app import build
 from services.scoring.settings import Settings
 from services.scoring.study_loop import TAKES_MAX, TRIES_MAX, UNSEEN_FOR, StudyLoop
+from services.scoring.study_news import Failed, Order, line_of_order
+from services.scoring.study_requests import BacktestIn, SimulationIn
 from tests.asgi import Client
-from tests.integration.scoring.studies import TEXT, program, studies_of, work_off
+from tests.conftest import ROOT
+from tests.integration.scoring.studies import (
+    MEMORY_MB_MAX,
+    TEXT,
+    program,
+    studies_of,
+    work_off,
+)
 
 pytestmark = pytest.mark.integration
 
+MONDAY = date(2026, 3, 2)
 # Tells its own number as its progress, then waits for ever.
 HANGS = program("""
 import os, sys
@@ -31,6 +47,13 @@ while True:
 """)
 STEP = text("SELECT step FROM studies WHERE state = 'running' AND step <> ''")
 
+NOTHING = '{"title": "", "summary": [], "warnings": [], "sections": []}'
+TELLS_ZEROS = program(f"""
+import os
+os.write(1, rb'''{{"done": {{"found": {NOTHING}, "page": "a\\u0000b", "more": {{}}}}}}''')
+os.write(1, b"\\n")
+""")
+
 
 @pytest.fixture
 async def client(database_url, clock, ids):
@@ -44,8 +67,8 @@ async def make_loop(database):
     """Make loops on the test's database; each is closed in the end."""
     made = []
 
-    def make(command):
-        made.append(StudyLoop(database, command))
+    def make(command, memory_mb_max=MEMORY_MB_MAX):
+        made.append(StudyLoop(database, command, memory_mb_max))
         return made[-1]
 
     yield make
@@ -129,6 +152,15 @@ async def test_a_process_that_tells_no_result_is_told_as_failed(
     assert why in failed["problem"]["detail"]
 
 
+async def test_what_a_table_can_not_hold_is_left_out_of_a_page(client, clock, make_loop):
+    backtest_id = await ask(client)
+
+    await work_off(make_loop(TELLS_ZEROS), clock)
+
+    page = await client.get(f"/v1/backtests/{backtest_id}/page")
+    assert page.body == b"a b"
+
+
 async def test_what_takes_too_long_is_ended(client, database, clock, make_loop):
     backtest_id, loop = await ask(client), make_loop(HANGS)
     pid = await hangs(loop, database, clock)
@@ -199,3 +231,66 @@ async def test_only_so_many_wait(client):
     ]
 
     assert [answer.status for answer in answers] == [202] * 20 + [503]
+
+
+async def test_a_study_that_needs_more_memory_than_it_may_take_fails_alone(
+    client, clock, make_loop
+):
+    asked = {"text": TEXT, "people": 2, "leads_per_week": 2_000, "weeks": 50, "mend": False}
+    answer = await client.post("/v1/simulations", asked)
+
+    await work_off(make_loop(STUDIES, memory_mb_max=64), clock)
+
+    failed = await client.get(f"/v1/simulations/{answer.json()['simulation_id']}")
+    assert failed.json()["state"] == "failed"
+    assert "more than 64 MB of memory" in failed.json()["problem"]["detail"]
+
+
+async def test_a_process_ends_when_its_service_is_killed(database_url):
+    asked = SimulationIn(text=TEXT, people=2, leads_per_week=2_000, weeks=50, first_day=MONDAY)
+    order = Order("simulation", asked.model_dump_json(), database_url, MEMORY_MB_MAX)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        *STUDIES, stdin=PIPE, stdout=PIPE, env=environment
+    )
+    process.stdin.write(line_of_order(order))
+    assert b"progress" in await process.stdout.readline()
+
+    # As the system does with the pipes of a service that is gone.
+    process.stdin.close()
+
+    async with asyncio.timeout(10):
+        assert await process.wait() == 1
+
+
+async def test_a_database_that_is_away_is_no_fault_of_the_request():
+    order = Order(
+        "backtest",
+        BacktestIn(text=TEXT).model_dump_json(),
+        "postgresql+asyncpg://nobody@127.0.0.1:1/nothing",
+        MEMORY_MB_MAX,
+    )
+
+    child = await study_child.start(STUDIES, order)
+    while not isinstance(news := await child.news(), Failed):
+        assert news is None
+    await child.stop()
+
+    assert news == Failed("Scoring's database was away.")
+
+
+async def test_the_assembled_services_work_out_studies(database_url, clock, ids):
+    parts = {"intake": {"sources": {}}}
+    loop = await assemble(database_url, clock=clock, ids=ids, parts=parts)
+    stepper = Stepper(loop.services, loop.transport, clock)
+    client = Client(loop.app)
+    asked = await client.post("/v1/simulations", {"text": TEXT, "people": 3, "mend": False})
+
+    await stepper.settle()
+
+    path = f"/v1/simulations/{asked.json()['simulation_id']}"
+    assert (await client.get(path)).json()["state"] == "done"
+    assert (await client.get(f"{path}/page")).status == 200
+    await stepper.close()
+    for service in loop.services:
+        await service.close()
