@@ -95,7 +95,9 @@ def _own_output() -> int:
 
 def _end_with_service() -> None:
     """End when the pipe from the service closes: it stopped, or was killed."""
-    sys.stdin.buffer.read()
+    # Not by the buffered file, which an interpreter that ends would wait for.
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

@@ -1,36 +1,15 @@
 """Backtests are asked for, worked out by a process of their own, and shown."""
 
-from datetime import timedelta
-
 import pytest
 
-from services.scoring.app import build
 from services.scoring.backtest.ledger_run import backtest_ledger
 from services.scoring.backtest.report import report_of
 from services.scoring.backtest.run import Options, Proposal
 from services.scoring.backtest.shape import shape_of
-from services.scoring.settings import Settings
-from tests.asgi import Client
-from tests.integration.scoring.builders import ONE, TWO, captured, lost, signed, visit, won
+from tests.integration.scoring.builders import ONE
 from tests.integration.scoring.studies import TEXT, body_of, in_thread, studies_of, work_off
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def client(database_url, clock, ids):
-    service = build(Settings(database_url=database_url), clock=clock, ids=ids)
-    yield Client(service.app)
-    await service.close()
-
-
-@pytest.fixture
-async def two_leads(handle, clock):
-    await handle(signed())
-    await handle(captured(ONE, activity=visit(1)), captured(TWO, activity=visit(2)))
-    clock.advance_to(clock.now() + timedelta(days=1))
-    await handle(won(clock.now(), ONE))
-    await handle(lost(clock.now(), TWO))
 
 
 async def ask(client, text=TEXT, **more):

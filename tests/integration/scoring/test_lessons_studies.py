@@ -7,9 +7,6 @@ from random import Random
 import pytest
 
 from leadloop.agreement.reader import read_agreement
-from services.scoring.app import build
-from services.scoring.settings import Settings
-from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import captured, lost, signed, visit, won
 from tests.integration.scoring.studies import leadloop, studies_of, work_off
@@ -31,13 +28,6 @@ service_levels: {calendar: office, tiers: {B: {accept: 1h, first_attempt: 2h}}}
 calendars: {office: {time_zone: Europe/Berlin, open: {mon-fri: ["09:00-17:00"]}}}
 reasons: {no_need: {label: No need, then: return, cool_down: 7d}}
 """
-
-
-@pytest.fixture
-async def client(database_url, clock, ids):
-    service = build(Settings(database_url=database_url), clock=clock, ids=ids)
-    yield Client(service.app)
-    await service.close()
 
 
 @pytest.fixture

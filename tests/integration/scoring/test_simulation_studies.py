@@ -1,16 +1,11 @@
 """Simulations are asked for by API, and find what the command finds."""
 
 import json
-from datetime import timedelta
 
 import pytest
 
-from services.scoring.app import build
-from services.scoring.settings import Settings
 from services.scoring.study_requests import SIMULATED_PEOPLE_MAX
 from services.simulation.team import PEOPLE_MAX
-from tests.asgi import Client
-from tests.integration.scoring.builders import ONE, TWO, captured, lost, signed, visit, won
 from tests.integration.scoring.studies import TEXT, leadloop, studies_of, work_off
 
 pytestmark = pytest.mark.integration
@@ -28,22 +23,6 @@ service_levels: {calendar: office, tiers: {A: {accept: 1h, first_attempt: 2h}}}
 calendars: {office: {time_zone: Europe/Berlin, open: {mon-fri: ["09:00-17:00"]}}}
 reasons: {no_budget: {label: No budget, then: return, cool_down: 7d}}
 """
-
-
-@pytest.fixture
-async def client(database_url, clock, ids):
-    service = build(Settings(database_url=database_url), clock=clock, ids=ids)
-    yield Client(service.app)
-    await service.close()
-
-
-@pytest.fixture
-async def two_leads(handle, clock):
-    await handle(signed())
-    await handle(captured(ONE, activity=visit(1)), captured(TWO, activity=visit(2)))
-    clock.advance_to(clock.now() + timedelta(days=1))
-    await handle(won(clock.now(), ONE))
-    await handle(lost(clock.now(), TWO))
 
 
 async def ask(client, text=TEXT, **more):

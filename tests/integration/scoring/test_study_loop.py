@@ -13,10 +13,8 @@ from leadloop.stepper import Stepper
 from services.embedded import assemble
 from services.rooms import STUDIES
 from services.scoring import study_child
-from services.scoring.app import build
-from services.scoring.settings import Settings
 from services.scoring.study_loop import TAKES_MAX, TRIES_MAX, UNSEEN_FOR, StudyLoop
-from services.scoring.study_news import Failed, Order, line_of_order
+from services.scoring.study_news import Done, Failed, Order, line_of_order, news_of
 from services.scoring.study_requests import BacktestIn, SimulationIn
 from tests.asgi import Client
 from tests.conftest import ROOT
@@ -53,13 +51,6 @@ import os
 os.write(1, rb'''{{"done": {{"found": {NOTHING}, "page": "a\\u0000b", "more": {{}}}}}}''')
 os.write(1, b"\\n")
 """)
-
-
-@pytest.fixture
-async def client(database_url, clock, ids):
-    service = build(Settings(database_url=database_url), clock=clock, ids=ids)
-    yield Client(service.app)
-    await service.close()
 
 
 @pytest.fixture
@@ -246,14 +237,20 @@ async def test_a_study_that_needs_more_memory_than_it_may_take_fails_alone(
     assert "more than 64 MB of memory" in failed.json()["problem"]["detail"]
 
 
-async def test_a_process_ends_when_its_service_is_killed(database_url):
-    asked = SimulationIn(text=TEXT, people=2, leads_per_week=2_000, weeks=50, first_day=MONDAY)
-    order = Order("simulation", asked.model_dump_json(), database_url, MEMORY_MB_MAX)
+async def started(order):
+    """Start the program of studies as the loop does, and leave it to itself."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(
         *STUDIES, stdin=PIPE, stdout=PIPE, env=environment
     )
     process.stdin.write(line_of_order(order))
+    return process
+
+
+async def test_a_process_ends_when_its_service_is_killed(database_url):
+    asked = SimulationIn(text=TEXT, people=2, leads_per_week=2_000, weeks=50, first_day=MONDAY)
+    order = Order("simulation", asked.model_dump_json(), database_url, MEMORY_MB_MAX)
+    process = await started(order)
     assert b"progress" in await process.stdout.readline()
 
     # As the system does with the pipes of a service that is gone.
@@ -261,6 +258,17 @@ async def test_a_process_ends_when_its_service_is_killed(database_url):
 
     async with asyncio.timeout(10):
         assert await process.wait() == 1
+
+
+async def test_a_process_that_is_done_ends_in_order(database_url):
+    asked = SimulationIn(text=TEXT, people=2, leads_per_week=9, weeks=1, first_day=MONDAY)
+    order = Order("simulation", asked.model_dump_json(), database_url, MEMORY_MB_MAX)
+    process = await started(order)
+
+    told = (await process.stdout.read()).splitlines()
+
+    assert isinstance(news_of(told[-1]), Done)
+    assert await process.wait() == 0
 
 
 async def test_a_database_that_is_away_is_no_fault_of_the_request():
