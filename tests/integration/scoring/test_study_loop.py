@@ -243,6 +243,7 @@ async def started(order):
     process = await asyncio.create_subprocess_exec(
         *STUDIES, stdin=PIPE, stdout=PIPE, env=environment
     )
+    assert process.stdin is not None
     process.stdin.write(line_of_order(order))
     return process
 
@@ -288,8 +289,7 @@ async def test_a_database_that_is_away_is_no_fault_of_the_request():
 
 
 async def test_the_assembled_services_work_out_studies(database_url, clock, ids):
-    parts = {"intake": {"sources": {}}}
-    loop = await assemble(database_url, clock=clock, ids=ids, parts=parts)
+    loop = await assemble(database_url, clock=clock, ids=ids, parts={"intake": {"sources": {}}})
     stepper = Stepper(loop.services, loop.transport, clock)
     client = Client(loop.app)
     asked = await client.post("/v1/simulations", {"text": TEXT, "people": 3, "mend": False})
