@@ -37,7 +37,7 @@ up: setup ## Serve the whole loop in one process on port 8000
 
 .PHONY: stack
 stack: setup kafka ## Four processes, a real Kafka and PostgreSQL, no containers
-	@$(PY) -m deploy.stack $(ARGS)
+	@$(PY) -m deploy.terminal $(ARGS)
 
 ##@ While changing code
 .PHONY: lint

@@ -38,6 +38,7 @@ ABOUT_SCORE = (
     "total >= 20",
     "fit > 0 && engagement > 0",
     "engagement >= 10 || fit >= 30",
+    "fit >= 20",
     "products.crm >= 10",
     'total > 0 && activity.kind == "form_submit"',
 )

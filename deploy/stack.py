@@ -206,9 +206,3 @@ def apart(work: Coroutine[object, object, T]) -> T:
     """Run a coroutine to its end on a loop of its own, also when the caller is on a loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(work)).result()
-
-
-if __name__ == "__main__":
-    from deploy.terminal import app
-
-    app()

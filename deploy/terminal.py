@@ -156,3 +156,7 @@ def _newly_ended(stack: Stack, known: set[str]) -> list[str]:
         for room, child in stack.services.items()
         if room not in known and not child.is_running
     ]
+
+
+if __name__ == "__main__":
+    app()

@@ -1,6 +1,6 @@
 """`leadloop agreement backtest`: try an agreement on the past before anyone signs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # The sections that are shown on the terminal; the files hold all of them.
 OUTPUT: Final = "Output"
 SHOWN: Final = ("At a glance", "Tiers", "What changes against the current version")
+BRIEF_ROWS: Final = 5
 BRIEF: Final = ("Could not be judged", "Rows set aside")
 
 File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
@@ -138,4 +139,7 @@ def _show(report: "Report") -> None:
         if section.title in SHOWN:
             terminal.show_table(section.title, section.tables[0])
         elif section.title in BRIEF:
-            terminal.out.print(f"{section.title}: {section.text[0]}", markup=False)
+            # The last table names single rules and rows: the first show what to mend.
+            table = section.tables[-1]
+            terminal.show_table(section.title, replace(table, rows=table.rows[:BRIEF_ROWS]))
+            terminal.out.print(section.text[0], markup=False, soft_wrap=True)

@@ -235,7 +235,7 @@ def watching(verb: str) -> "Iterator[Watch]":
 
 
 def _lines(verb: str) -> "Watch":
-    said_at = monotonic() - LINE_EVERY_SECONDS
+    said_at = monotonic()
 
     def watch(step: "Step") -> None:
         nonlocal said_at

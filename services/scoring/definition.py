@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from leadloop.conditions import NOTHING, Condition, Function, Values
 from services.scoring.models import Model
 from services.scoring.tallies import PointsOf, Timing, points_by
+
+_MOVED_BY_TIME: Final = frozenset(("engagement", "total", "predicted"))
 
 
 class Activity(NamedTuple):
@@ -191,6 +193,19 @@ class Agreement:
             for place, rule in enumerate(self.rules)
             if rule.timing.half_life_days or rule.timing.within_days
         )
+
+    @cached_property
+    def lasting_tiers(self) -> frozenset[str]:
+        """Return the tiers that time alone can't take: none up to them asks what it moves."""
+        lasting = []
+        for tier in self.tiers:
+            reads = tier.condition.reads
+            if reads is None or reads.products is None or reads.products:
+                break
+            if not _MOVED_BY_TIME.isdisjoint(reads.sums):
+                break
+            lasting.append(tier.name)
+        return frozenset(lasting)
 
     @cached_property
     def tiers_read_activities(self) -> bool:

@@ -9,18 +9,19 @@ A predictive score changes in steps too: where the strength of a rule passes a n
 model asks for. Without a new activity a strength only falls, so these days are found likewise.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from leadloop.conditions import Condition, Values
 from leadloop.conditions.syntax import Binary, Field, Literal, Name, Negative, Node, children
-from services.scoring.definition import Agreement, differs
+from services.scoring.definition import Agreement, Rule, differs
 from services.scoring.rules import (
+    Points,
     Standing,
     Sums,
-    points_on,
+    capped,
     predicted_on,
     sums_of,
     tier_of,
@@ -57,17 +58,19 @@ def next_change(
         agreement: The definition.
         day: Since the EPOCH of tallies.
     """
-    last = _last_day(standing, agreement, day)
-    if standing.closed or last <= day:
+    if standing.closed or tier in agreement.lasting_tiers:
         return None
+    ahead = _Ahead(standing, agreement)
+    days = ahead.days_of_change(day)
     for _ in range(STEPS_MAX):
-        found = _first_passing(standing, agreement, day, last)
+        found = _first_passing(ahead, day, days)
         if found is None:
             return None
         predicted = predicted_on(standing, facts, agreement, found)
-        sums = sums_of(points_on(standing, agreement, found), agreement, predicted)
+        sums = ahead.sums(found, found, predicted)
         if tier_of(standing, sums, facts, agreement)[0] != tier:
             return found
+        days = days[bisect_right(days, found) :]
         day = found
     return day
 
@@ -172,52 +175,78 @@ def _number(node: Node) -> int | None:
     return None
 
 
-def _first_passing(standing: Standing, agreement: Agreement, day: int, last: int) -> int | None:
-    """Return the first day after `day` by which a bound has passed a number; None: none."""
-    levels = levels_of(agreement)
-    now = _level(_between(standing, agreement, day, day), levels)
-    foreseen = _foreseen_by(standing, agreement, day)
+class _Ahead:
+    """What a standing comes to on days ahead; what time does not move is added up once."""
 
-    def has_passed(later: int) -> bool:
-        if foreseen != _foreseen_by(standing, agreement, later):
-            return True
-        low = _between(standing, agreement, later, day)
-        if _level(low, levels) != now:
-            return True
-        high = _between(standing, agreement, day, later)
-        return agreement.has_fading_penalties and _level(high, levels) != now
+    def __init__(self, standing: Standing, agreement: Agreement) -> None:
+        self._agreement = agreement
+        self._levels = levels_of(agreement)
+        by_name = agreement.by_name
+        self._uncapped = given = [0] * len(by_name)
+        self.has_penalties = agreement.has_fading_penalties
+        self._moving: list[tuple[int, Rule, Tally]] = []
+        for name in standing.fit:
+            place, rule = by_name[name]
+            given[place] = rule.points
+        for name, tally in standing.tallies.items():
+            place, rule = by_name[name]
+            if rule.timing.fades:
+                self._moving.append((place, rule, tally))
+            else:
+                given[place] = rule.points_of(tally, 0)
 
-    return _first(has_passed, day, last)
+    def days_of_change(self, after: int) -> Sequence[int]:
+        """Return the days after one on which time takes something; it does so on no other."""
+        last, days = after, set()
+        for _, rule, tally in self._moving:
+            timing = rule.timing
+            if timing.half_life_days:
+                last = max(last, _spent_on(tally, timing, _weight(rule, self._agreement)))
+            else:
+                days.update([day + timing.within_days for day in tally.days[::2]])
+        if last == after:
+            return sorted([day for day in days if day > after])
+        return range(after + 1, max(last, *days) + 1 if days else last + 1)
+
+    def sums(self, day: int, penalties_day: int, predicted: int | None = None) -> Sums:
+        """Return the sums with points as of one day and penalties as of another."""
+        uncapped = self._uncapped.copy()
+        for place, rule, tally in self._moving:
+            uncapped[place] = rule.points_of(tally, day if rule.points >= 0 else penalties_day)
+        given = capped(uncapped, self._agreement)
+        return sums_of(Points(given, uncapped, day), self._agreement, predicted)
+
+    def level(self, day: int, penalties_day: int) -> tuple[int, ...]:
+        """Return between which of the numbers that tiers ask for each sum lies."""
+        return _level(self.sums(day, penalties_day), self._levels)
+
+    def foreseen(self, day: int) -> tuple[int, ...]:
+        """Return between which of the model's numbers each strength lies that time moves."""
+        model = self._agreement.model
+        if model is None or not self._agreement.prediction_fades:
+            return ()
+        return tuple(
+            model.level(rule.name, as_kept(worth_on(tally, rule.timing, day)))
+            for _, rule, tally in self._moving
+            if rule.name in model.levels
+        )
 
 
-def _foreseen_by(standing: Standing, agreement: Agreement, day: int) -> tuple[int, ...]:
-    """Return between which of the model's numbers each strength lies that time takes from."""
-    model = agreement.model
-    if model is None or not agreement.prediction_fades:
-        return ()
-    return tuple(
-        model.level(name, as_kept(worth_on(tally, timing, day)))
-        for name, tally in standing.tallies.items()
-        if (timing := agreement.rule(name).timing).fades and name in model.levels
-    )
-
-
-def _first(holds: Callable[[int], bool], after: int, last: int) -> int | None:
-    """Return the first day in (after, last] from which on a condition holds; None: on none."""
-    if not holds(last):
+def _first_passing(ahead: _Ahead, today: int, days: Sequence[int]) -> int | None:
+    """Return the first of these days by which a bound has passed a number; None: none."""
+    if not days:
         return None
-    while last - after > 1:
-        middle = (after + last) // 2
-        if holds(middle):
-            last = middle
-        else:
-            after = middle
-    return last
+    has_penalties = ahead.has_penalties
+    now, foreseen = ahead.level(today, today), ahead.foreseen(today)
 
+    def has_passed(day: int) -> bool:
+        if foreseen != ahead.foreseen(day) or ahead.level(day, today) != now:
+            return True
+        return has_penalties and ahead.level(today, day) != now
 
-def _between(standing: Standing, agreement: Agreement, day: int, penalties_day: int) -> Sums:
-    """Return sums with points as of one day and penalties as of another."""
-    return sums_of(points_on(standing, agreement, day, penalties_day), agreement)
+    if not has_passed(days[-1]):
+        return None
+    return days[bisect_left(days, True, hi=len(days) - 1, key=has_passed)]
 
 
 def _level(sums: Sums, levels: Levels) -> tuple[int, ...]:
@@ -236,30 +265,16 @@ def _value(sums: Sums, name: str) -> int:
     return value
 
 
-def _last_day(standing: Standing, agreement: Agreement, day: int) -> int:
-    """Return a day from which on time takes nothing any more."""
-    days = [
-        _spent_on(tally, agreement.rule(name).timing, _weight(name, agreement))
-        for name, tally in standing.tallies.items()
-    ]
-    return max([day, *days])
-
-
-def _weight(name: str, agreement: Agreement) -> int:
+def _weight(rule: Rule, agreement: Agreement) -> int:
     """Return what one activity is worth: its points, or what a model can tell from nothing."""
     model = agreement.model if agreement.prediction_fades else None
-    if model is not None and name in model.levels:
+    if model is not None and rule.name in model.levels:
         return UNIT
-    return abs(agreement.rule(name).points)
+    return abs(rule.points)
 
 
 def _spent_on(tally: Tally, timing: Timing, points: int) -> int:
-    """Return a day by which time has taken all that it takes of a tally; 0: it takes none."""
-    newest = day_of(tally.occurred_at)
-    if timing.within_days:
-        return newest + timing.within_days
-    if timing.half_life_days:
-        # Less than half a point is left once the points are halved this often.
-        halvings = (points * tally.times).bit_length() + 2
-        return newest + timing.half_life_days * halvings
-    return 0
+    """Return a day by which a half-life has taken all that it takes of a tally."""
+    # Less than half a point is left once the points are halved this often.
+    halvings = (points * tally.times).bit_length() + 2
+    return day_of(tally.occurred_at) + timing.half_life_days * halvings

@@ -258,17 +258,8 @@ def _judge_facts(
     return tuple(fit), tuple(closed), faults
 
 
-def points_on(
-    standing: Standing, agreement: Agreement, day: int, penalties_day: int | None = None
-) -> Points:
-    """Return what a standing is worth on a day, rule by rule.
-
-    Args:
-        standing: What the rules found.
-        agreement: The definition.
-        day: Since the EPOCH of tallies.
-        penalties_day: Another day for rules that take points away; None: the same.
-    """
+def points_on(standing: Standing, agreement: Agreement, day: int) -> Points:
+    """Return what a standing is worth on a day since the EPOCH of tallies, rule by rule."""
     by_name = agreement.by_name
     given = [0] * len(by_name)
     for name in standing.fit:
@@ -276,8 +267,7 @@ def points_on(
         given[place] = rule.points
     for name, tally in standing.tallies.items():
         place, rule = by_name[name]
-        at = day if penalties_day is None or rule.points >= 0 else penalties_day
-        given[place] = rule.points_of(tally, at)
+        given[place] = rule.points_of(tally, day)
     return Points(capped(given, agreement), given, day)
 
 

@@ -76,8 +76,8 @@ class Tally(NamedTuple):
             by periods, and fades nothing, the first days of periods stand for all their days.
         closed_before: The days before this one are closed: they are in the two sums below.
         closed_count: Activities of closed days that count.
-        faded: Hexadecimal: the worth of closed days on the day EPOCH, of a rule with a
-            half-life; without periods all days are closed at once.
+        faded: The worth of closed days, of a rule with a half-life, as `_Worth.written`;
+            without periods all days are closed at once.
     """
 
     times: int
@@ -116,8 +116,8 @@ def tally_of(hits: Sequence[Hit], timing: Timing) -> Tally:
         days = Counter([_kept_as(day_of(moment), timing) for moment, _ in hits])
         return _closed(tally, days, day_of(newest_at), timing)
     if timing.half_life_days:
-        grown = sum([_grown(day_of(moment), timing.half_life_days) for moment, _ in hits])
-        return tally._replace(faded=f"{grown:x}")
+        worth = _worth_of([(day_of(moment), 1) for moment, _ in hits], timing.half_life_days)
+        return tally._replace(faded=worth.written())
     return tally
 
 
@@ -140,8 +140,8 @@ def counted(tally: Tally | None, hit: Hit, timing: Timing) -> Tally | None:
         newest_day = max(newest[0] // _MICROSECONDS_A_DAY - _DAYS_BEFORE_EPOCH, 0)
         return _closed(more, days, newest_day, timing)
     if timing.half_life_days:
-        grown = int(tally.faded, 16) + _grown(day, timing.half_life_days)
-        return more._replace(faded=f"{grown:x}")
+        worth = _read(tally.faded).plus(_worth_of([(day, 1)], timing.half_life_days))
+        return more._replace(faded=worth.written())
     return more
 
 
@@ -205,14 +205,13 @@ def _not_expired(days: Sequence[int], oldest: int) -> int:
 def _units_on(tally: Tally, timing: Timing, day: int) -> int:
     """Return what a tally whose worth fades is worth on a day, in UNITs."""
     half_life = timing.half_life_days
-    grown = int(tally.faded, 16) if tally.faded else 0
+    worth = _read(tally.faded)
     if tally.days:
-        open_days = _counting(_pairs(tally.days), timing, day)
-        grown += sum([times * _grown(since, half_life) for since, times in open_days])
+        worth = worth.plus(_worth_of(_counting(_pairs(tally.days), timing, day), half_life))
     # Asked about a day before its newest activity, a tally is worth no more than on that one.
     newest = tally.newest_us // _MICROSECONDS_A_DAY - _DAYS_BEFORE_EPOCH
     halves, rest = divmod(max(day, newest), half_life)
-    return grown * _shrunk(half_life)[rest] >> (_UNIT_BITS + halves)
+    return worth.grown * _shrunk(half_life)[rest] >> (_UNIT_BITS + halves - worth.since)
 
 
 def _kept_as(day: int, timing: Timing) -> int:
@@ -274,24 +273,66 @@ def _closed(tally: Tally, days: Mapping[int, int], newest: int, timing: Timing) 
     if not old:
         return tally._replace(days=_flat(days.items()), closed_before=border)
     counting = _counting(old, timing, newest)
-    grown = int(tally.faded, 16) if tally.faded else 0
+    worth = _read(tally.faded)
     if timing.half_life_days:
-        grown += sum(times * _grown(day, timing.half_life_days) for day, times in counting)
+        worth = worth.plus(_worth_of(counting, timing.half_life_days))
     return tally._replace(
         days=_flat(pair for pair in days.items() if pair[0] >= border),
         closed_before=border,
         closed_count=tally.closed_count + sum(times for _, times in counting),
-        faded=f"{grown:x}" if grown else "",
+        faded=worth.written() if worth.grown else "",
     )
 
 
-def _grown(day: int, half_life_days: int) -> int:
-    """Return the worth, on the day EPOCH, of an activity that counts in full on a later day.
+class _Worth(NamedTuple):
+    """The worth of activities, in UNITs, on a day before all of them.
 
     It doubles each half-life; so worths can be added, and shrink together.
+
+    Attributes:
+        since: That day: so many half-lives after EPOCH, the last of them before the oldest
+            activity, as longer ago the number would be longer.
+        grown: What they are worth then.
     """
-    doubled, rest = divmod(day, half_life_days)
-    return _growth(half_life_days)[rest] << doubled
+
+    since: int
+    grown: int
+
+    def plus(self, other: "_Worth") -> "_Worth":
+        """Return both together."""
+        if not (self.grown and other.grown):
+            return self if self.grown else other
+        since = min(self.since, other.since)
+        grown = self.grown << (self.since - since)
+        return _Worth(since, grown + (other.grown << (other.since - since)))
+
+    def written(self) -> str:
+        """Return it as a standing keeps it: both numbers, the second one hexadecimal."""
+        return f"{self.since}:{self.grown:x}"
+
+
+_NOTHING = _Worth(0, 0)
+
+
+def _read(written: str) -> _Worth:
+    """Read a kept worth; empty for nothing."""
+    if not written:
+        return _NOTHING
+    since, _, grown = written.partition(":")
+    return _Worth(int(since), int(grown, 16))
+
+
+def _worth_of(days: Sequence[tuple[int, int]], half_life_days: int) -> _Worth:
+    """Return what activities are worth, by the day and how many they were."""
+    if not days:
+        return _NOTHING
+    growth = _growth(half_life_days)
+    since = min(days)[0] // half_life_days
+    grown = 0
+    for day, times in days:
+        doubled, rest = divmod(day, half_life_days)
+        grown += times * growth[rest] << (doubled - since)
+    return _Worth(since, grown)
 
 
 @lru_cache(maxsize=256)
