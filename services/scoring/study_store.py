@@ -6,9 +6,12 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from leadloop.connection import Connection
+from leadloop.errors import Overloaded
 
 # Older ones are removed when a new one is asked for.
 KEPT_MAX = 50
+# The same one may end between not being put in line and being looked for.
+LOOKS_MAX = 3
 
 _ASK = text("""
 INSERT INTO studies (study_id, kind, question_sha256, request, against, state, asked_at,
@@ -130,7 +133,11 @@ class End(NamedTuple):
 async def ask(
     connection: Connection, study_id: str, question: Question, now: datetime
 ) -> tuple[str, int]:
-    """Put a study in line; return its id, or that of the same one, and how many wait."""
+    """Put a study in line; return its id, or that of the same one, and how many wait.
+
+    Raises:
+        Overloaded: The same ones begin and end faster than they can be looked at.
+    """
     same = {"question_sha256": question.sha256}
     row = {
         "id": study_id,
@@ -140,10 +147,12 @@ async def ask(
         "now": now,
     }
     await connection.execute(_PRUNE, {"kept": KEPT_MAX})
-    await connection.execute(_ASK, {**row, **same})
-    found: str | None = await connection.scalar(_SAME, same)
-    waiting: int = await connection.scalar(_WAITING)
-    return found or study_id, waiting
+    for _ in range(LOOKS_MAX):
+        is_new = await connection.change(_ASK, {**row, **same}) == 1
+        found: str | None = study_id if is_new else await connection.scalar(_SAME, same)
+        if found is not None:
+            return found, await connection.scalar(_WAITING)
+    raise Overloaded("The same study ends just now: ask again.", retry_after_seconds=1)
 
 
 async def find(connection: Connection, kind: str, study_id: str) -> Asked | None:

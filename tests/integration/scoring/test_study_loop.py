@@ -302,3 +302,18 @@ async def test_the_assembled_services_work_out_studies(database_url, clock, ids)
     await stepper.close()
     for service in loop.services:
         await service.close()
+
+
+async def test_of_many_that_ask_the_same_at_once_each_gets_the_same_study(client):
+    asked = await asyncio.gather(*(ask(client) for _ in range(8)))
+
+    assert len(set(asked)) == 1
+
+
+async def test_of_loops_that_look_at_once_one_begins_the_study(client, clock, make_loop):
+    await ask(client)
+    loops = [make_loop(HANGS) for _ in range(4)]
+
+    begun = await asyncio.gather(*(loop.run_once(clock.now()) for loop in loops))
+
+    assert sorted(begun) == [0, 0, 0, 1]
