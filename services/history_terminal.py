@@ -29,6 +29,8 @@ errors = Console(stderr=True, highlight=False, style="red")
 # In a log file there is no line to overwrite; a new one this often shows that it goes on.
 LINE_EVERY_SECONDS: Final = 5.0
 INTERRUPTED: Final = 130
+# A file or a pipe has no width that a table must fit in.
+WIDTH: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,8 @@ def show(report: "Report", shown: Sequence[str]) -> None:
             continue
         for table in section.tables:
             show_table(section.title, table)
+        if section.text and not section.tables:
+            out.print(f"\n{section.title}", style="bold", markup=False)
         for line in section.text if not section.tables else section.text[1:]:
             out.print(line, markup=False, soft_wrap=True)
 
@@ -152,7 +156,7 @@ def show_table(title: str, table: "Table") -> None:
         shown.add_column(name, justify="left" if n in table.texts else "right")
     for row in table.rows:
         shown.add_row(*map(escape, row))
-    out.print(shown)
+    out.print(shown, width=None if out.is_terminal else max(out.width, WIDTH))
 
 
 def write(report: "Report", html: Path | None, markdown: Path | None) -> None:

@@ -1,6 +1,7 @@
 """The four services by name: how each is set up, migrated and built."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,10 @@ from leadloop.settings import ServiceSettings
 
 ROOMS = ("intake", "scoring", "handoff", "feedback")
 _FOLDER = Path(__file__).parent
+# What a study needs stands above the rooms, so scoring is told what to start. Not in the folder
+# that the service runs in, where other packages may have our names.
+STUDIES = (sys.executable, "-P", "-m", "services.studies")
+_PARTS: Mapping[str, Mapping[str, object]] = {"scoring": {"studies": STUDIES}}
 
 Build = Callable[..., Service]
 
@@ -59,7 +64,8 @@ def build_service(
         parts: What stands in for parts that `build` would make itself, such as `post`.
     """
     room = room_of(name)
-    return room.build(settings or room.settings(), clock=clock, ids=ids, **parts)
+    given = {**_PARTS.get(name, {}), **parts}
+    return room.build(settings or room.settings(), clock=clock, ids=ids, **given)
 
 
 async def migrate_room(name: str, database_url: str) -> None:

@@ -10,25 +10,19 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table as Shown
 
 from leadloop.errors import Rejected
 from services import history_options as history
 from services import history_terminal as terminal
-from services.history_terminal import LINE_EVERY_SECONDS, Files, aside, out
+from services.history_terminal import LINE_EVERY_SECONDS, Files, aside
 from services.simulation.stream import Pattern
 
 if TYPE_CHECKING:
-    from services.simulation.mending import Mending
-    from services.simulation.report import Report, Table
-    from services.simulation.runs import Coming, Result
-    from services.simulation.team import Team
+    from services.simulation.runs import Coming
     from services.simulation.trial import Trial
+    from services.simulation.whole import Answer
 
-WIDTH: Final = 120
 _STREAM, _PEOPLE, _OUTPUT = "Leads that are made up", "People in sales", "Output"
 
 File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
@@ -154,22 +148,31 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 
 def _guarded(request: Request) -> None:
     """Simulate; whatever can't be done is told in a sentence."""
-    from services.handoff.calendar import InvalidCalendar
-
     with terminal.refusals_told():
-        try:
+        from services.simulation.whole import closed_told
+
+        with closed_told():
             _run(request)
-        except InvalidCalendar as closed:
-            raise Rejected(f"Nobody could work: {closed}.") from closed
 
 
 def _run(request: Request) -> None:
     """Simulate, show what was found, write the files that were asked for."""
-    from services.simulation import report as told
-    from services.simulation.asked import team_from, trial_from
-
     began_at = monotonic()
     terminal.require_writable(request.html, request.markdown)
+    found = _answer(request)
+    terminal.show(found.report, [section.title for section in found.report.sections])
+    terminal.write(found.report, request.html, request.markdown)
+    if request.as_json:
+        seconds = round(monotonic() - began_at, 2)
+        # Nothing may follow it; not through rich, which would break a long line.
+        typer.echo(json.dumps(found.figures | {"seconds": seconds}))
+
+
+def _answer(request: Request) -> "Answer":
+    """Read what was named, and simulate it."""
+    from services.simulation.asked import team_from, trial_from
+    from services.simulation.whole import Question, answer
+
     first_day = _first_day(request)
     trial = trial_from(request.file, first_day)
     other = trial_from(request.against, first_day) if request.against else None
@@ -177,17 +180,18 @@ def _run(request: Request) -> None:
     team = team_from(request.people, request.team, trial, first_day)
     with _watching() as watch:
         coming, words = _coming(request, trial, other, first_day, watch)
-        result = _live(watch, "the proposal", trial, team, coming, request.seed)
-        before = _live(watch, "the other", other, team, coming, request.seed) if other else None
-        mending = _mend(request, trial, team, coming, result, watch)
-    share = request.kept / 100
-    asked = told.Told(trial, result, team, share, request.seed, words)
-    name = request.against.name if request.against else ""
-    report = told.report_of(asked, mending, before, name)
-    _show(report)
-    _write(report, request)
-    if request.as_json:
-        _last_line(request, result, mending, monotonic() - began_at)
+        question = Question(
+            trial=trial,
+            other=other,
+            other_name=request.against.name if request.against else "",
+            team=team,
+            coming=coming,
+            words=words,
+            kept=request.kept,
+            seed=request.seed,
+            mend=request.mend,
+        )
+        return answer(question, watch)
 
 
 class Watch:
@@ -253,16 +257,15 @@ def _coming(
     request: Request, trial: "Trial", other: "Trial | None", first_day: date, watch: Watch
 ) -> "tuple[Coming, str]":
     """Find what leads come."""
-    from services.simulation.asked import MadeUp, history_from, stream_from, words_on_models
+    from services.simulation.asked import MadeUp, history_from, stream_from
 
     told = [bool(request.files.leads), bool(request.database), request.leads_per_week > 0]
     if sum(told) > 1:
         raise Rejected("Name one source: --leads FILE.csv, --database URL or --leads-per-week.")
-    trials = [one for one in (trial, other) if one is not None]
     if request.files.leads or request.database:
         export = terminal.told_of(request.files) if request.files.leads else None
-        coming, words = history_from(export, request.database, trials, watch.begin)
-        return coming, words + words_on_models(trials, made_up=False)
+        trials = [one for one in (trial, other) if one is not None]
+        return history_from(export, request.database, trials, watch.begin)
     made_up = MadeUp(
         per_week=request.leads_per_week,
         pattern=request.pattern,
@@ -271,81 +274,7 @@ def _coming(
         tiers=request.tiers,
         seed=request.seed,
     )
-    coming, words = stream_from(made_up, trial)
-    return coming, words + words_on_models(trials, made_up=True)
-
-
-def _live(
-    watch: Watch, what: str, trial: "Trial", team: "Team", coming: "Coming", seed: int
-) -> "Result":
-    from services.simulation.runs import run
-
-    watch.begin(f"living through {what}")
-    return run(trial, team, coming, seed, watch.show)
-
-
-def _mend(
-    request: Request,
-    trial: "Trial",
-    team: "Team",
-    coming: "Coming",
-    result: "Result",
-    watch: Watch,
-) -> "Mending | None":
-    """Look for what mends what breaks; None when nothing does, or nobody wants to know."""
-    from services.simulation.levels import broken
-    from services.simulation.mending import Search
-
-    target = request.kept / 100
-    if not request.mend or not broken(result, target):
-        return None
-    return Search(trial, team, coming, request.seed, target).mend(watch.begin)
-
-
-def _show(report: "Report") -> None:
-    if not out.is_terminal:
-        # A file or a pipe has no width that a table must fit in.
-        out.width = WIDTH
-    out.print(f"\n{report.title}", style="bold", markup=False)
-    out.print(report.answer, markup=False, soft_wrap=True)
-    for line in report.words:
-        out.print(f"- {line}", markup=False, soft_wrap=True)
-    for table in report.tables:
-        _show_table(table)
-    out.print("\nAssumed", style="bold")
-    for line in report.assumed:
-        out.print(f"- {line}", markup=False, soft_wrap=True)
-
-
-def _show_table(table: "Table") -> None:
-    out.print(f"\n{table.title}", style="bold", markup=False)
-    shown = Shown(box=SIMPLE_HEAD, pad_edge=False)
-    for place, name in enumerate(table.columns):
-        shown.add_column(escape(name), justify="right" if place else "left", no_wrap=not place)
-    for row in table.rows:
-        shown.add_row(*map(escape, row))
-    out.print(shown)
-
-
-def _write(report: "Report", request: Request) -> None:
-    from services.simulation.page import html, markdown
-
-    for path, written in ((request.html, html), (request.markdown, markdown)):
-        if path is not None:
-            path.write_text(written(report), encoding="utf-8")
-            aside.print(f"wrote {path}", markup=False)
-
-
-def _last_line(
-    request: Request, result: "Result", mending: "Mending | None", seconds: float
-) -> None:
-    """Print the figures as one line of JSON; nothing may follow it."""
-    from services.simulation.figures import figures_of
-
-    figures = figures_of(result, mending, request.kept / 100)
-    figures |= {"seed": request.seed, "seconds": round(seconds, 2)}
-    # Not through rich, which would break a long line.
-    typer.echo(json.dumps(figures))
+    return stream_from(made_up, trial)
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Puts scoring together: the API, the handlers, cool-downs, rescoring, shadows, models."""
+"""Puts scoring together: the API, the handlers, cool-downs, rescoring, shadows, studies."""
+
+from collections.abc import Sequence
 
 from leadloop.clock import Clock
 from leadloop.database import Database
@@ -8,21 +10,34 @@ from leadloop.settings import room_folder
 from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.scoring.api import router
-from services.scoring.backtest_api import router as backtest_router
-from services.scoring.backtest_loop import BacktestLoop
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
 from services.scoring.model_api import router as model_router
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
 from services.scoring.shadow import ShadowLoop
 from services.scoring.shadow_api import router as shadow_router
+from services.scoring.study_api import router as study_router
+from services.scoring.study_loop import StudyLoop
 
 NAME = "scoring"
-PATHS = ("/v1/scores", "/v1/shadows", "/v1/backtests", "/v1/models")
+PATHS = (
+    *("/v1/scores", "/v1/shadows", "/v1/models"),
+    *("/v1/backtests", "/v1/simulations", "/v1/lessons"),
+)
 
 
-def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
-    """Make the service."""
+def build(
+    settings: Settings, *, clock: Clock, ids: Ids, studies: Sequence[str] = ()
+) -> Service:
+    """Make the service.
+
+    Args:
+        settings: Of the room.
+        clock: What it knows of time.
+        ids: Where its identifiers come from.
+        studies: The program that works out a study; without one they wait for a service that
+            has it.
+    """
     database = Database(settings.database_url, NAME, clock=clock, ids=ids)
     api = create_app(
         service=NAME,
@@ -33,8 +48,10 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
     api.include_router(router)
     api.include_router(shadow_router)
     api.include_router(model_router)
-    api.include_router(backtest_router)
+    api.include_router(study_router)
     timers = TimerLoop(database, lock=lock_subjects, fire=on_time_passed, service=NAME)
+    memory_mb_max = settings.study_memory_mb_max
+    study_loops = [StudyLoop(database, studies, memory_mb_max)] if studies else []
     return Service(
         name=NAME,
         database=database,
@@ -43,5 +60,6 @@ def build(settings: Settings, *, clock: Clock, ids: Ids) -> Service:
         paths=PATHS,
         handlers=HANDLERS,
         patient=PATIENT,
-        loops=(timers, RescoreLoop(database), ShadowLoop(database), BacktestLoop(database)),
+        loops=(timers, RescoreLoop(database), ShadowLoop(database), *study_loops),
+        closers=[loop.close for loop in study_loops],
     )

@@ -24,3 +24,9 @@ class Settings(ServiceSettings):
         validation_alias=per_room("scoring", "port"),
         description="Port to listen on; 0 takes a free one.",
     )
+    study_memory_mb_max: int = Field(
+        1024,
+        ge=256,
+        validation_alias=per_room("scoring", "study_memory_mb_max"),
+        description="Memory of the process that works out a study, beside that of scoring.",
+    )

@@ -109,34 +109,37 @@ CYCLES = Table(
     Index("cycles_lead", "lead_id", "opened_at"),
     Index("cycles_one_open", "lead_id", unique=True, postgresql_where=text("stage = 'open'")),
 )
-BACKTESTS = Table(
-    "backtests",
+STUDIES = Table(
+    "studies",
     METADATA,
-    Column("backtest_id", UUID(as_uuid=False), primary_key=True),
-    Column("text_sha256", Text, nullable=False),
-    Column("people", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("study_id", UUID(as_uuid=False), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("question_sha256", Text, nullable=False),
+    Column("request", Text, nullable=False),
     Column("against", LargeBinary),
     Column("state", Text, nullable=False),
     Column("asked_at", DateTime(timezone=True), nullable=False),
     Column("finished_at", DateTime(timezone=True)),
-    Column("leads_done", Integer, nullable=False),
-    Column("leads_total", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
     Column("worker", Text, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
     Column("found", Text, nullable=False),
+    Column("more", Text, nullable=False),
     Column("page", Text, nullable=False),
     CheckConstraint(
-        "state IN ('waiting', 'running', 'done', 'failed')", name="backtests_state"
+        "state IN ('waiting', 'running', 'done', 'refused', 'failed')", name="studies_state"
     ),
     Index(
-        "backtests_one_at_once",
-        "text_sha256",
-        "people",
+        "studies_one_at_once",
+        "question_sha256",
         unique=True,
         postgresql_where=text("state IN ('waiting', 'running')"),
     ),
-    Index("backtests_asked", "asked_at"),
+    Index("studies_asked", "asked_at"),
 )
 
 SHADOWS = Table(

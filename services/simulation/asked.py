@@ -74,13 +74,23 @@ def team_from(people: int, file: Path | None, trial: Trial, first_day: date) -> 
         raise Rejected("Say who takes leads: --people N, or --team FILE.yaml, one of the two.")
     if people > PEOPLE_MAX:
         raise Rejected(f"Expected at most {PEOPLE_MAX:,} people, found {people:,}.")
-    calendar, market = trial.terms.calendar, market_of(trial.agreement)
-    if file is None:
-        return alike(people, calendar, market)
+    text = None if file is None else read_text(file)
     try:
-        return read_team(read_text(file), calendar, market, first_day)
+        return team_of(people, text, trial, first_day)
     except Rejected as refusal:
         raise Rejected(f"{file}: {refusal.detail}", *refusal.errors) from refusal
+
+
+def team_of(people: int, text: str | None, trial: Trial, first_day: date) -> Team:
+    """Return those whom a text names; without one, so many who work alike.
+
+    Raises:
+        Rejected: The text has faults.
+    """
+    calendar, market = trial.terms.calendar, market_of(trial.agreement)
+    if text is None:
+        return alike(people, calendar, market)
+    return read_team(text, calendar, market, first_day)
 
 
 def stream_from(asked: MadeUp, trial: Trial) -> tuple[Coming, str]:
@@ -112,6 +122,7 @@ def stream_from(asked: MadeUp, trial: Trial) -> tuple[Coming, str]:
     return coming, (
         f"Leads: made up, {per_week:,.1f} qualified a week for {asked.weeks} weeks from "
         f"{asked.first_day}, {hours}{why}; {shared}. They do not go through the rules."
+        f"{words_on_models([trial], made_up=True)}"
     )
 
 
@@ -138,6 +149,13 @@ def history_from(
     Raises:
         Rejected: It can't be read, or its leads have no times.
     """
+    coming, words = _history_from(export, url, trials, tell)
+    return coming, words + words_on_models(trials, made_up=False)
+
+
+def _history_from(
+    export: Export | None, url: str, trials: list[Trial], tell: Callable[[str], None]
+) -> tuple[Coming, str]:
     if export is None:
         return history.from_ledger(url, trials, tell)
     if not export.time:

@@ -1,9 +1,14 @@
 """What a simulation tells people: plain words first, then the tables behind them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
+from typing import Final
 
+from services.scoring.backtest import charts
+from services.scoring.backtest.charts import Bar, Part
+from services.scoring.backtest.report import Report
+from services.scoring.backtest.sections import Section, Table
 from services.simulation.levels import Promise, broken, length, percent, sentence
 from services.simulation.measures import ClockCount
 from services.simulation.mending import Mending
@@ -14,42 +19,11 @@ from services.simulation.trial import Trial
 QUARTER_WEEKS = 13
 PEOPLE_SHOWN = 20
 
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a title; the first column is words, the others are numbers or short."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """Clocks of one service level: shares that were kept, done late and never done."""
-
-    name: str
-    kept: float
-    late: float
-    never: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything that is told.
-
-    Attributes:
-        answer: Whether it would hold, in a sentence.
-        words: What would break, by how much, and what would mend it.
-        assumed: What stands behind it.
-    """
-
-    title: str
-    answer: str
-    words: Sequence[str]
-    tables: Sequence[Table]
-    bars: Sequence[Bar] = field(default_factory=list)
-    assumed: Sequence[str] = field(default_factory=list)
+CLOCKS: Final = "Clocks, in business time: late is breached and then done"
+FLOW: Final = "What becomes of leads"
+LOAD: Final = "Load of each person"
+ASSUMED: Final = "Assumed"
+_BECAME: Final = (Part("kept", 2), Part("late", 1), Part("never", 4))
 
 
 @dataclass(frozen=True)
@@ -80,22 +54,21 @@ def report_of(
     words = [sentence(Promise(*key), one, target) for key, one in result.clocks.items()]
     words += _queue_words(result)
     words += list(mending_words(mending, result)) if fails and mending else []
-    tables = [_clock_table(result), _flow_table(told), _load_table(result)]
+    sections = [_clocks(result), _flow(told), _load(result), _assumed(told)]
     if against is not None:
-        tables.insert(0, _comparison(result, against, against_name))
+        sections.insert(0, _comparison(result, against, against_name))
     return Report(
         title=f"Agreement {told.trial.agreement.name}, simulated",
-        answer=_answer(result, fails, target),
-        words=words,
-        tables=tables,
-        bars=[_bar(Promise(*key), one) for key, one in result.clocks.items() if one.decided],
-        assumed=list(_assumptions(told)),
+        summary=(_answer(result, fails, target), *words),
+        warnings=(),
+        sections=sections,
     )
 
 
 def _bar(promise: Promise, count: ClockCount) -> Bar:
     total = count.decided
-    return Bar(str(promise), count.kept / total, count.late / total, count.missed / total)
+    shares = (count.kept / total, count.late / total, count.missed / total)
+    return Bar(str(promise), shares, f"{count.kept / total * 100:.0f} %")
 
 
 def mending_words(mending: Mending, result: Result) -> Iterable[str]:
@@ -148,7 +121,7 @@ def _queue_words(result: Result) -> list[str]:
     ]
 
 
-def _clock_table(result: Result) -> Table:
+def _clocks(result: Result) -> Section:
     rows = []
     for (tier, kind), one in result.clocks.items():
         rows.append(
@@ -165,15 +138,16 @@ def _clock_table(result: Result) -> Table:
                 length(one.within(0.95)) or "never",
             )
         )
-    columns = (
+    header = (
         *("service level", "time", "clocks", "kept", "warned", "late", "breached"),
         *("share", "half took", "95 % took"),
     )
-    title = "Clocks, in business time: late is breached and then done"
-    return Table(title, columns, rows)
+    bars = [_bar(Promise(*key), one) for key, one in result.clocks.items() if one.decided]
+    chart = charts.shares("Clocks kept, done late and never done", bars, _BECAME)
+    return Section(CLOCKS, (), (Table(header, rows),), chart if bars else "")
 
 
-def _flow_table(told: Told) -> Table:
+def _flow(told: Told) -> Section:
     result, happened = told.result, told.result.happened
     needed = needed_per_quarter(told.trial, told.team.market)
     coming = result.happened.get("first", 0) / result.weeks * QUARTER_WEEKS
@@ -194,7 +168,7 @@ def _flow_table(told: Told) -> Table:
         per_week = needed / QUARTER_WEEKS
         rows.append(("needed for the goals, a quarter", f"{needed:,}", f"{per_week:,.1f}"))
         rows.append(("coming, a quarter", f"{coming:,.0f}", f"{coming / QUARTER_WEEKS:,.1f}"))
-    return Table("What becomes of leads", ("", "in all", "a week"), rows)
+    return Section(FLOW, (), (Table(("", "in all", "a week"), rows),))
 
 
 def needed_per_quarter(trial: Trial, market: Market) -> int | None:
@@ -206,14 +180,14 @@ def needed_per_quarter(trial: Trial, market: Market) -> int | None:
     return ceil(round(goals.customers / share, 6))
 
 
-def _load_table(result: Result) -> Table:
+def _load(result: Result) -> Section:
     loads = sorted(result.loads, key=lambda one: -one.share)
     rows = [_load_row(one) for one in loads[:PEOPLE_SHOWN]]
     if len(loads) > PEOPLE_SHOWN:
         rest = loads[PEOPLE_SHOWN:]
         rows.append(_load_row(_mean(rest, f"{len(rest):,} more, on average")))
-    columns = ("who", "leads a week", "hours a week", "busiest week", "of their hours")
-    return Table("Load of each person", columns, rows)
+    header = ("who", "leads a week", "hours a week", "busiest week", "of their hours")
+    return Section(LOAD, (), (Table(header, rows),))
 
 
 def _mean(loads: Sequence[Load], name: str) -> Load:
@@ -237,7 +211,7 @@ def _load_row(one: Load) -> tuple[str, ...]:
     )
 
 
-def _comparison(result: Result, against: Result, name: str) -> Table:
+def _comparison(result: Result, against: Result, name: str) -> Section:
     rows = []
     for key in dict.fromkeys([*result.clocks, *against.clocks]):
         before, after = against.clocks.get(key), result.clocks.get(key)
@@ -252,8 +226,8 @@ def _comparison(result: Result, against: Result, name: str) -> Table:
         ("waited in the queue", len(against.waits), len(result.waits)),
     )
     rows += [(what, f"{a:,}", "", f"{b:,}", "", f"{b - a:+,}") for what, a, b in totals]
-    columns = ("", name, "kept", "proposed", "kept", "change")
-    return Table(f"Against {name}: the same leads, the same chances", columns, rows)
+    table = Table(("", name, "kept", "proposed", "kept", "change"), rows)
+    return Section(f"Against {name}: the same leads, the same chances", (), (table,))
 
 
 def _short(count: ClockCount | None) -> tuple[str, str]:
@@ -264,6 +238,10 @@ def _short(count: ClockCount | None) -> tuple[str, str]:
 
 def _of(result: Result, what: str) -> int:
     return result.happened.get(what, 0)
+
+
+def _assumed(told: Told) -> Section:
+    return Section(ASSUMED, tuple(_assumptions(told)))
 
 
 def _assumptions(told: Told) -> Iterable[str]:

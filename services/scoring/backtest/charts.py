@@ -1,4 +1,4 @@
-"""Small charts as inline SVG: bars in layers, lines, points with their intervals."""
+"""Small charts as inline SVG: bars in layers, bars of shares, lines, points with intervals."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,6 +11,8 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 40
 TICKS: Final = 5
 LABELS_MAX: Final = 10
 COLOURS: Final = 6
+# Of bars that lie, with their names before and a note behind them.
+ROW, THICK, NAMES, NOTES = 26, 16, 200, 60
 
 
 class Line(NamedTuple):
@@ -30,6 +32,21 @@ class Dot(NamedTuple):
     note: str = ""
 
 
+class Bar(NamedTuple):
+    """A whole and the shares that it is made of, in the order of the parts."""
+
+    label: str
+    shares: Sequence[float]
+    note: str = ""
+
+
+class Part(NamedTuple):
+    """What one share of every bar means, and its colour."""
+
+    name: str
+    colour: int
+
+
 def stacked(title: str, labels: Sequence[str], layers: Sequence[Line]) -> str:
     """Draw a bar for each label, made of a part for each layer."""
     sums = [sum(layer.values[n] or 0 for layer in layers) for n in range(len(labels))]
@@ -45,6 +62,38 @@ def stacked(title: str, labels: Sequence[str], layers: Sequence[Line]) -> str:
             base += value
     frame.labels([(n * step + step / 2, label) for n, label in enumerate(labels)])
     return frame.drawn([layer.name for layer in layers])
+
+
+def shares(title: str, bars: Sequence[Bar], parts: Sequence[Part]) -> str:
+    """Draw a lying bar for each whole, all of one length, made of its shares."""
+    drawn = "".join(_lying(place * ROW, bar, parts) for place, bar in enumerate(bars))
+    legend = "".join(
+        f'<span class="key k{part.colour % COLOURS}">{escape(part.name)}</span>'
+        for part in parts
+    )
+    return (
+        f'<figure><svg viewBox="0 0 {WIDTH} {len(bars) * ROW}" role="img" '
+        f'aria-label="{escape(title)}">{drawn}</svg>'
+        f"<figcaption>{escape(title)} {legend}</figcaption></figure>"
+    )
+
+
+def _lying(top: int, bar: Bar, parts: Sequence[Part]) -> str:
+    """Draw one bar with its name and its note."""
+    left, drawn = float(NAMES), ""
+    for part, share in zip(parts, bar.shares, strict=True):
+        width = share * (WIDTH - NAMES - NOTES)
+        note = escape(f"{bar.label}: {part.name} {share * 100:.1f} %")
+        drawn += (
+            f'<rect class="c{part.colour % COLOURS}" x="{left:.1f}" y="{top + 4}" '
+            f'width="{width:.1f}" height="{THICK}"><title>{note}</title></rect>'
+        )
+        left += width
+    baseline = top + THICK
+    return (
+        f'<g><text x="0" y="{baseline}">{escape(bar.label)}</text>{drawn}'
+        f'<text x="{WIDTH - NOTES + 8}" y="{baseline}">{escape(bar.note)}</text></g>'
+    )
 
 
 def lines(title: str, places: Sequence[float], drawn: Sequence[Line]) -> str:

@@ -19,7 +19,8 @@ h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
 .mind { background: var(--mind); padding: .6rem 1rem; border-radius: 6px }
 table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabular-nums }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .7rem; text-align: right;
-  vertical-align: top } th { color: var(--pale); font-weight: 600 } .t { text-align: left }
+  vertical-align: top } th { color: var(--pale); font-weight: 600 }
+.t { text-align: left; white-space: pre-wrap }
 figure { margin: 1rem 0 } svg { width: 100%; height: auto; max-width: 720px }
 figcaption { color: var(--pale); font-size: .9rem }
 svg text { font-size: 11px; fill: var(--pale) }

@@ -1,6 +1,7 @@
 """A scoring schema of the test's own, and the events that it takes and makes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,11 @@ from leadloop.clock import VirtualClock
 from leadloop.database import Database
 from leadloop.events import Envelope, decode, encode, key_of, route_of
 from leadloop.ids import Ids
+from services.scoring.app import build
 from services.scoring.handlers import HANDLERS
+from services.scoring.settings import Settings
+from tests.asgi import Client
+from tests.integration.scoring.builders import ONE, TWO, captured, lost, signed, visit, won
 
 Handle = Callable[..., Awaitable[None]]
 Published = Callable[[], Awaitable[list[Message]]]
@@ -31,6 +36,24 @@ def handle(database: Database, clock: VirtualClock, ids: Ids) -> Handle:
             await HANDLERS[type(events[0])](work, envelopes(events, clock, ids))
 
     return handle_batch
+
+
+@pytest.fixture
+async def client(database_url: str, clock: VirtualClock, ids: Ids) -> AsyncIterator[Client]:
+    """Ask scoring's API."""
+    service = build(Settings(database_url=database_url), clock=clock, ids=ids)
+    yield Client(service.app)
+    await service.close()
+
+
+@pytest.fixture
+async def two_leads(handle: Handle, clock: VirtualClock) -> None:
+    """Qualify two leads, of which one is won and one is lost."""
+    await handle(signed())
+    await handle(captured(ONE, activity=visit(1)), captured(TWO, activity=visit(2)))
+    clock.advance_to(clock.now() + timedelta(days=1))
+    await handle(won(clock.now(), ONE))
+    await handle(lost(clock.now(), TWO))
 
 
 @pytest.fixture

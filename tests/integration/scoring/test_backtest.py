@@ -17,7 +17,7 @@ from services.scoring.handlers import lock_subjects, on_time_passed
 from services.scoring.history import ledger
 from services.scoring.history.ledger import past_lead_of
 from services.scoring.settings import Settings
-from services.simulation.asked import history_from, with_models, words_on_models
+from services.simulation.asked import history_from, with_models
 from services.simulation.trial import read_trial
 from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
@@ -256,8 +256,8 @@ async def test_a_simulation_of_the_ledger_takes_the_model_that_scoring_keeps(liv
 
     def simulated():
         trials = with_models([read_trial(text, date(2026, 3, 2))], (), database.url)
-        coming, _ = history_from(None, database.url, trials, lambda _: None)
-        return coming.qualifying(trials[0]), words_on_models(trials, made_up=False)
+        coming, words = history_from(None, database.url, trials, lambda _: None)
+        return coming.qualifying(trials[0]), words
 
     arrivals, words = await asyncio.to_thread(simulated)
 
@@ -265,7 +265,7 @@ async def test_a_simulation_of_the_ledger_takes_the_model_that_scoring_keeps(liv
     assert {(one.lead.lead_id, one.at.isoformat()) for one in arrivals[:3]} == {
         (lead_id, at) for lead_id, _, at in lived
     }
-    assert words.startswith(f" The model {VERSION} says at each moment")
+    assert f" The model {VERSION} says at each moment" in words
 
 
 async def test_a_model_that_scoring_does_not_keep_is_told(lived, database, clock):
