@@ -19,8 +19,8 @@ from bench import past, report
 from bench.ground import folder_of
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_agreement
-from services.scoring.backtest.run import Backtest, Options, Proposal, Step, backtest_export
-from services.scoring.history.export import Told
+from services.lab.backtest.run import Backtest, Options, Proposal, Step, backtest_export
+from services.lab.history.export import Told
 
 SAMPLED_EVERY_SECONDS: Final = 0.2
 

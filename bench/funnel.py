@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from leadloop.conditions import Condition, Verdict
-from services.scoring.learning.columns import Field
-from services.scoring.learning.history import History, RatedRule
+from services.lab.learning.history import History, RatedRule
+from services.scoring.models.columns import Field
 
 LEADS: Final = "olist_marketing_qualified_leads_dataset.csv"
 DEALS: Final = "olist_closed_deals_dataset.csv"

@@ -14,14 +14,14 @@ import typer
 
 from bench import report
 from bench.funnel import SPLIT, Lead, NoFunnel, history_of, read_funnel
-from services.scoring.learning.calibrate import chances_of, learn_chances
-from services.scoring.learning.drift import Drift, drifts, rates_of_sources
-from services.scoring.learning.enough import TooLittle
-from services.scoring.learning.history import History, split_at
-from services.scoring.learning.lift import Lift, lifts
-from services.scoring.learning.measure import Gain, Measures, compare, measure
-from services.scoring.learning.predictive import importances, learn_predictor, predict
-from services.scoring.learning.suggest import NothingFound, Suggestion, suggest
+from services.lab.learning.calibrate import chances_of, learn_chances
+from services.lab.learning.drift import Drift, drifts, rates_of_sources
+from services.lab.learning.enough import TooLittle
+from services.lab.learning.history import History, split_at
+from services.lab.learning.lift import Lift, lifts
+from services.lab.learning.measure import Gain, Measures, compare, measure
+from services.lab.learning.predictive import importances, learn_predictor, predict
+from services.lab.learning.suggest import NothingFound, Suggestion, suggest
 
 WANTED: Final = 0.68
 

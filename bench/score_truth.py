@@ -22,8 +22,8 @@ from bench.slow_score import Slow, slow_score
 from leadloop.conditions import Values
 from services.scoring import rules
 from services.scoring.definition import Activity, Agreement, Axis
-from services.scoring.rules import Score, Standing
-from services.scoring.standings import decode_standing, encode_standing
+from services.scoring.rules import Score
+from services.scoring.standings import Standing, decode_standing, encode_standing
 from services.scoring.tallies import day_of
 
 CHUNK: Final = 500

@@ -28,8 +28,7 @@ from leadloop.conditions import Condition, Values
 from services.scoring import rules
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule, Tier
-from services.scoring.rules import Standing
-from services.scoring.standings import decode_standing, encode_standing
+from services.scoring.standings import Standing, decode_standing, encode_standing
 from services.scoring.tallies import Timing, day_of
 
 ACTIVITIES: Final = 50

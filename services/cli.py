@@ -11,8 +11,13 @@ from urllib.parse import quote, urlencode
 import typer
 from rich.console import Console
 
-from services import agreement_cli, backtest_cli, learn_cli, model_cli, shadow_cli, simulate_cli
 from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
+from services.commands import agreement as agreement_cli
+from services.commands import backtest as backtest_cli
+from services.commands import learn as learn_cli
+from services.commands import model as model_cli
+from services.commands import shadow as shadow_cli
+from services.commands import simulate as simulate_cli
 
 app = typer.Typer(
     name="leadloop",

@@ -16,7 +16,7 @@ ROOMS = ("intake", "scoring", "handoff", "feedback")
 _FOLDER = Path(__file__).parent
 # What a study needs stands above the rooms, so scoring is told what to start. Not in the folder
 # that the service runs in, where other packages may have our names.
-STUDIES = (sys.executable, "-P", "-m", "services.studies")
+STUDIES = (sys.executable, "-P", "-m", "services.lab.studies")
 _PARTS: Mapping[str, Mapping[str, object]] = {"scoring": {"studies": STUDIES}}
 
 Build = Callable[..., Service]

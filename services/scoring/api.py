@@ -11,13 +11,14 @@ from leadloop.errors import Conflict, NotFound
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
 from leadloop.v1 import agreement_pb2, lead_pb2
 from leadloop.web import Router, WorkDep
-from services.scoring import content, explain, rules, shown, store, views
+from services.scoring import content, rules, shown, store, views
 from services.scoring.contract import facts_of
 from services.scoring.cycles import Cycle
-from services.scoring.explain import Explanation
-from services.scoring.model_store import judge_of
+from services.scoring.explain import page as explain
+from services.scoring.explain.page import Explanation
+from services.scoring.explain.stood import Asked, Stood, stood
+from services.scoring.models.store import judge_of
 from services.scoring.shown import ContentOut, Moment, Scored, ScoreLine, ScoreOut, Text, Trial
-from services.scoring.stood import Asked, Stood, stood
 from services.scoring.tables import LeadState
 from services.scoring.tallies import day_of
 

@@ -11,13 +11,13 @@ from leadloop.timers import TimerLoop
 from leadloop.web import Doors, create_app
 from services.scoring.api import router
 from services.scoring.handlers import HANDLERS, PATIENT, lock_subjects, on_time_passed
-from services.scoring.model_api import router as model_router
+from services.scoring.models.api import router as model_router
 from services.scoring.rescore import RescoreLoop
 from services.scoring.settings import Settings
-from services.scoring.shadow import ShadowLoop
-from services.scoring.shadow_api import router as shadow_router
-from services.scoring.study_api import router as study_router
-from services.scoring.study_loop import StudyLoop
+from services.scoring.shadow.api import router as shadow_router
+from services.scoring.shadow.loop import ShadowLoop
+from services.scoring.studies.api import router as study_router
+from services.scoring.studies.loop import StudyLoop
 
 NAME = "scoring"
 PATHS = (

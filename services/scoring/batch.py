@@ -1,25 +1,26 @@
 """One batch of leads: locked and read at once, judged event by event, written at once."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 from google.protobuf.message import Message
 
-from leadloop.conditions import Values
 from leadloop.database import Work
-from leadloop.events import Envelope, encode, moment
+from leadloop.events import Envelope, encode
 from leadloop.outbox import Promise, promise
 from leadloop.timers import Timer, arm
 from leadloop.v1 import lead_pb2
-from services.scoring import fading, ledger_store, metrics, rules, shadow_store, store
-from services.scoring.contract import facts_of, newest_touch
+from services.scoring import fading, ledger_store, metrics, rules, store
+from services.scoring.contract import newest_touch
 from services.scoring.cycles import Cycle, Stage, joined
 from services.scoring.definition import Activity, Agreement
+from services.scoring.judging import Judge
 from services.scoring.ledgers import Ledgers
-from services.scoring.model_store import judge_of, tell_missing
+from services.scoring.models.store import judge_of
 from services.scoring.past import Past
-from services.scoring.rules import HOLDS, Decision, Fault, Standing, Sums
+from services.scoring.rules import Decision, Sums
+from services.scoring.shadow import store as shadow_store
+from services.scoring.standings import Standing
 from services.scoring.tables import Closing, CycleRecord, Known, LeadState
 from services.scoring.tallies import day_of
 from services.scoring.told import Seen, Stands, Told
@@ -49,6 +50,7 @@ class Batch:
     ) -> None:
         """Take over locked states; `open_batch` reads them."""
         self.agreement = agreement
+        self.judge = Judge(agreement)
         self._is_shadowed = is_shadowed
         self._work = work
         self._states: dict[str, LeadState] = {}
@@ -60,7 +62,6 @@ class Batch:
                 self._states[state.lead_id] = state
         self._ledgers = Ledgers(work.connection)
         self._past = Past(work.connection)
-        self._read: dict[bytes | None, Values] = {}
         self._facts: list[Known] = []
         self._changed: dict[str, LeadState] = {}
         self._merged: set[str] = set()
@@ -68,7 +69,6 @@ class Batch:
         self._opened: dict[str, CycleRecord] = {}
         self._closings: dict[str, Closing] = {}
         self._timers: list[Timer] = []
-        self._faults: Counter[Fault] = Counter()
 
     def resolve(self, lead_id: str) -> str:
         """Return the id of the lead that this one is a part of now."""
@@ -85,31 +85,11 @@ class Batch:
 
     def must_replay(self, lead_id: str, lead: bytes | None = None) -> bool:
         """Say whether judging the lead, perhaps with new facts, needs its whole ledger."""
-        state = self.state(lead_id)
-        if self.agreement is None or not (state.activity_count or state.parts):
-            return False
-        if state.parts:
-            return True
-        if state.scored_version != self.agreement.version:
-            return True
-        if lead is None or lead == state.lead:
-            return False
-        return self.agreement.engagement_depends_on(
-            self._facts_of(state.lead), self._facts_of(lead)
-        )
-
-    def waits_for_evidence(self, reason: str) -> bool:
-        """Say whether a return for this reason asks for a certain activity to come back."""
-        found = self.agreement.reason(reason) if self.agreement else None
-        return found is not None and found.reopened_by is not None
+        return self.judge.must_replay(self.state(lead_id), lead)
 
     def is_behind(self, lead_id: str, activity: lead_pb2.Activity) -> bool:
         """Say whether an activity is so late that tallies have closed its day."""
-        if self.agreement is None or not self.agreement.closes_days:
-            return False
-        day = day_of(moment(activity.occurred_at))
-        tallies = self.state(lead_id).standing.tallies.values()
-        return any(day < tally.closed_before for tally in tallies)
+        return self.judge.is_behind(self.state(lead_id), activity)
 
     async def load_ledgers(self, lead_ids: Iterable[str]) -> None:
         """Read all activities of these leads; do it before `record`."""
@@ -162,10 +142,8 @@ class Batch:
         self._close(cycle, reason)
         self._cool_down(before.lead_id, cycle)
         after = before._replace(cycle=cycle)
-        if self.agreement is not None:
-            # What came between the return and its news is known already.
-            known = self._ledgers.of(before) or ()
-            after = after._replace(cycle=self._reopened(after, known, self.agreement))
+        # What came between the return and its news is known already.
+        after = after._replace(cycle=self.judge.reopened(after, self._ledgers.of(before) or ()))
         self._settle(before, after, None, cause)
 
     def merge(self, survivor_id: str, merged_id: str, lead: bytes, cause: Cause) -> None:
@@ -228,7 +206,7 @@ class Batch:
             self._work.wakes.add(SHADOW)
         await arm(self._work, self._timers)
         await promise(self._work, self._promises)
-        self._tell_faults()
+        self.judge.tell_faults(len(self._changed))
 
     def _settle(
         self, before: LeadState, after: LeadState, activity: Activity | None, cause: Cause
@@ -238,30 +216,13 @@ class Batch:
             self._ledgers.add(before, activity)
         if self.agreement is not None:
             told = [activity] if activity is not None else ()
-            after = after._replace(cycle=self._reopened(after, told, self.agreement))
-            standing = self._standing(before, after, activity, self.agreement)
+            after = after._replace(cycle=self.judge.reopened(after, told))
+            ledger = self._ledgers.of(before)
+            standing = self.judge.standing(before, after, activity, ledger)
             after = self._decided(before, after, standing, self.agreement, cause)
         self._states[after.lead_id] = after
         if after != before:
             self._changed[after.lead_id] = after
-
-    def _standing(
-        self,
-        before: LeadState,
-        after: LeadState,
-        activity: Activity | None,
-        agreement: Agreement,
-    ) -> Standing:
-        """Judge what is new alone where that will do, else the whole ledger."""
-        facts, found = self._facts_of(after.lead), None
-        # What one record knows another may know too: only all of them tell what is new.
-        if before.scored_version == agreement.version and not before.parts:
-            known = self._facts_of(before.lead)
-            found = rules.advance(before.standing, known, facts, activity, agreement)
-        if found is None:
-            found = rules.replay(facts, self._ledgers.of(before) or [], agreement)
-        self._faults.update(found.faults)
-        return found.standing
 
     def _decided(
         self,
@@ -272,12 +233,12 @@ class Batch:
         cause: Cause,
     ) -> LeadState:
         """Decide on a standing; return the state with it, its points, tier and cycle."""
-        now, cycle, facts = self._work.now, after.cycle, self._facts_of(after.lead)
+        now, cycle, facts = self._work.now, after.cycle, self.judge.facts_of(after.lead)
         points = rules.points_on(standing, agreement, day_of(now))
         predicted = rules.predicted_on(standing, facts, agreement, day_of(now))
         sums = rules.sums_of(points, agreement, predicted)
         tier, faults = rules.tier_of(standing, sums, facts, agreement)
-        self._faults.update(faults)
+        self.judge.note(faults)
         decision = rules.decide(before.tier, tier, standing, cycle, agreement, now)
         if decision is Decision.QUALIFIED:
             cycle = cycle.next(self._work.ids.new(now), now)
@@ -306,29 +267,11 @@ class Batch:
         today = day_of(self._work.now)
         if not agreement.fades or not fading.must_look(before, decided, sums, agreement, today):
             return decided
-        facts = self._facts_of(decided.lead)
+        facts = self.judge.facts_of(decided.lead)
         day = fading.next_change(decided.standing, decided.tier, facts, agreement, today)
         if day is not None and day != before.fades_on:
             self._timers.append(Timer(decided.lead_id, FADES, fading.midnight(day)))
         return decided._replace(fades_on=day)
-
-    def _reopened(
-        self, state: LeadState, activities: Iterable[Activity], agreement: Agreement
-    ) -> Cycle:
-        """Return the lead's cycle, reopened if one of these is what its return waits for."""
-        cycle = state.cycle
-        reason = agreement.reason(cycle.reason) if cycle.stage is Stage.RETURNED else None
-        if reason is None or reason.reopened_by is None or cycle.closed_at is None:
-            return cycle
-        facts, judge = self._facts_of(state.lead), reason.reopened_by.judge
-        return cycle._replace(
-            is_reopened=cycle.is_reopened
-            or any(
-                judge(facts, activity.values) is HOLDS
-                for activity in activities
-                if activity.occurred_at > cycle.closed_at
-            )
-        )
 
     def _publish(self, verdict: Verdict, cause: Cause) -> None:
         """Promise the event of a decision, and keep the cycle that it opened or closed."""
@@ -370,20 +313,6 @@ class Batch:
         self._changed[merged.lead_id] = merged._replace(
             merged_into=survivor_id, part_of=survivor_id
         )
-
-    def _facts_of(self, lead: bytes | None) -> Values:
-        """Return a lead as conditions see it; the same lead gives the same object."""
-        facts = self._read.get(lead)
-        if facts is None:
-            facts = self._read[lead] = facts_of(lead_pb2.Lead.FromString(lead or b""))
-        return facts
-
-    def _tell_faults(self) -> None:
-        """Report what could not be judged: a human must mend the agreement or add its model."""
-        tell_missing(self.agreement, len(self._changed))
-        for (name, cause), times in self._faults.items():
-            metrics.FAULTS.labels(cause.name.lower()).inc(times)
-            log.warning("condition.not_judged", condition=name, cause=cause.value, times=times)
 
 
 async def open_batch(work: Work, lead_ids: Collection[str]) -> Batch:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from leadloop.conditions import NOTHING, Condition, Function, Values
 from services.scoring.falling import may_hold_for_less
-from services.scoring.models import Model
+from services.scoring.models.model import Model
 from services.scoring.tallies import PointsOf, Timing, points_by
 
 _MOVED_BY_TIME: Final = frozenset(("engagement", "total", "predicted"))

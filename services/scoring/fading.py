@@ -17,16 +17,9 @@ from functools import lru_cache
 from leadloop.conditions import Condition, Values
 from leadloop.conditions.syntax import Binary, Field, Literal, Name, Negative, Node, children
 from services.scoring.definition import Agreement, Rule, differs
-from services.scoring.rules import (
-    Points,
-    Standing,
-    Sums,
-    capped,
-    predicted_on,
-    sums_of,
-    tier_of,
-)
-from services.scoring.strengths import as_kept
+from services.scoring.models.strengths import as_kept
+from services.scoring.rules import Points, Sums, capped, predicted_on, sums_of, tier_of
+from services.scoring.standings import Standing
 from services.scoring.tables import LeadState
 from services.scoring.tallies import UNIT, Tally, Timing, day_of, worth_on
 

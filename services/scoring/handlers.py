@@ -28,11 +28,12 @@ from leadloop.v1.lead_pb2 import (
     LeadsUnmerged,
 )
 from leadloop.v1.outcome_pb2 import DealLost, DealWon, LeadReturned
-from services.scoring import ledger_store, shadow_store, store
+from services.scoring import ledger_store, store
 from services.scoring.batch import COOL_DOWN, FADES, Batch, open_batch
 from services.scoring.contract import agreement_of
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Agreement
+from services.scoring.shadow import store as shadow_store
 from services.scoring.tables import CycleRecord, own_cycle
 from services.scoring.told import Seen, Stands, Told
 
@@ -145,7 +146,9 @@ async def on_leads_returned(work: Work, returned: Sequence[Envelope[LeadReturned
     batch = await _open_for_outcomes(work, [envelope.event.lead_id for envelope in returned])
     # An activity between the return and this news of it may be the evidence it waits for.
     events = [envelope.event for envelope in returned]
-    await batch.load_ledgers(e.lead_id for e in events if batch.waits_for_evidence(e.reason))
+    await batch.load_ledgers(
+        e.lead_id for e in events if batch.judge.waits_for_evidence(e.reason)
+    )
     for envelope in returned:
         event = envelope.event
         if batch.knows(event.lead_id) and event.consequence != CONSEQUENCE_REROUTE:

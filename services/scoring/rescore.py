@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from leadloop.database import Database, Work
-from services.scoring import handlers, metrics, model_store, store
+from services.scoring import handlers, metrics, store
 from services.scoring.contract import agreement_of
+from services.scoring.models import store as model_store
 
 LEADS_MAX = 300
 # Leads with long ledgers make a smaller batch: this many activities are in memory at most,

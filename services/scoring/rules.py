@@ -15,7 +15,8 @@ from leadloop.conditions import NOTHING, Values, Verdict
 from services.scoring import tallies
 from services.scoring.cycles import Cycle
 from services.scoring.definition import Activity, Agreement, Axis, Gate, Rule, Tier
-from services.scoring.strengths import named_strengths
+from services.scoring.models.strengths import named_strengths
+from services.scoring.standings import Standing
 from services.scoring.tallies import Hit, Tally
 
 HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS
@@ -32,22 +33,6 @@ class Fault(NamedTuple):
 
     name: str
     cause: Verdict
-
-
-class Standing(NamedTuple):
-    """What the rules found about a lead; its score on any day follows from this alone.
-
-    Attributes:
-        fit: Names of the fit rules that hold.
-        closed: Names of the gates that are closed.
-        tallies: By engagement rule; a rule that never held has none.
-        newest: The newest activity; of two at one moment the one with the greater id.
-    """
-
-    fit: tuple[str, ...] = ()
-    closed: tuple[str, ...] = ()
-    tallies: Mapping[str, Tally] = {}
-    newest: Activity | None = None
 
 
 class Found(NamedTuple):

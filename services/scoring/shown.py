@@ -14,11 +14,11 @@ from services.scoring import fading
 from services.scoring.content import STAGES, Asset
 from services.scoring.contract import activity_of
 from services.scoring.definition import Activity
-from services.scoring.explain import Explanation
-from services.scoring.models import whole
+from services.scoring.explain.page import Explanation
+from services.scoring.explain.would_change import Fade, Kind
+from services.scoring.models.model import whole
 from services.scoring.rules import Part
 from services.scoring.tables import LeadState
-from services.scoring.would_change import Fade, Kind
 
 ACTIVITIES_MAX = 1_000
 _ATTRIBUTES_MAX = 100

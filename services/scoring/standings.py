@@ -1,13 +1,30 @@
-"""Standings as they are kept: compact JSON."""
+"""What the rules found about a lead, also as it is kept: compact JSON."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from services.scoring.definition import Activity
-from services.scoring.rules import Standing
 from services.scoring.tallies import Tally
+
+
+class Standing(NamedTuple):
+    """What the rules found about a lead; its score on any day follows from this alone.
+
+    Attributes:
+        fit: Names of the fit rules that hold.
+        closed: Names of the gates that are closed.
+        tallies: By engagement rule; a rule that never held has none.
+        newest: The newest activity; of two at one moment the one with the greater id.
+    """
+
+    fit: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    tallies: Mapping[str, Tally] = {}
+    newest: Activity | None = None
+
 
 # The fields of a tally that are there whatever the rule's timing; and the rest, as it often is.
 _SHORT = 3

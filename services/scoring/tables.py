@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from leadloop import schema
 from services.scoring.cycles import Cycle, Stage
-from services.scoring.rules import Standing
+from services.scoring.standings import Standing
 
 METADATA = MetaData()
 schema.standing_tables(METADATA)

@@ -8,7 +8,7 @@ import pytest
 from bench import past
 from bench.backtest import replay
 from leadloop.errors import Rejected
-from services.scoring.backtest.workers import Workers
+from services.lab.backtest.workers import Workers
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def test_every_lead_and_activity_is_replayed_once(folder):
 
 
 def test_cores_and_the_order_of_rows_change_nothing(folder, monkeypatch):
-    monkeypatch.setattr("services.scoring.backtest.workers.SMALL_BYTES", 0)
-    monkeypatch.setattr("services.scoring.history.export.SHARD_BYTES", 50_000)
-    monkeypatch.setattr("services.scoring.history.export.RANGE_BYTES", 50_000)
+    monkeypatch.setattr("services.lab.backtest.workers.SMALL_BYTES", 0)
+    monkeypatch.setattr("services.lab.history.export.SHARD_BYTES", 50_000)
+    monkeypatch.setattr("services.lab.history.export.RANGE_BYTES", 50_000)
     alone = found_in(folder)
 
     together = found_in(folder, jobs=2)
@@ -62,7 +62,7 @@ def test_a_planted_fault_is_seen(folder):
 
 
 def test_a_process_that_fails_stops_the_whole_with_its_error(monkeypatch):
-    monkeypatch.setattr("services.scoring.backtest.workers.SMALL_BYTES", 0)
+    monkeypatch.setattr("services.lab.backtest.workers.SMALL_BYTES", 0)
 
     with pytest.raises(ZeroDivisionError), Workers(2, 1) as workers:
         list(workers.each(divmod_by, [1, 2, 0, 4]))
@@ -73,7 +73,7 @@ def divmod_by(number):
 
 
 def test_a_process_that_is_killed_is_told_in_a_sentence(monkeypatch):
-    monkeypatch.setattr("services.scoring.backtest.workers.SMALL_BYTES", 0)
+    monkeypatch.setattr("services.lab.backtest.workers.SMALL_BYTES", 0)
 
     with pytest.raises(Rejected, match="A process was killed"), Workers(2, 1) as workers:
         list(workers.each(die, [1, 2]))

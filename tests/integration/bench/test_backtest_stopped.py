@@ -12,8 +12,8 @@ from bench import past
 
 COMMAND = """
 import sys, typer
-from services.backtest_cli import backtest
-from services.scoring.backtest import workers
+from services.commands.backtest import backtest
+from services.lab.backtest import workers
 if __name__ == "__main__":
     workers.SMALL_BYTES = 0
     app = typer.Typer(pretty_exceptions_enable=False)

@@ -7,7 +7,7 @@ from asyncio.subprocess import PIPE
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_agreement
 from services.rooms import STUDIES
-from services.scoring.study_loop import StudyLoop
+from services.scoring.studies.loop import StudyLoop
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "deploy" / "agreement.example.yaml").read_text()

@@ -10,15 +10,15 @@ from leadloop.events import moment, timestamp
 from leadloop.timers import TimerLoop
 from leadloop.v1.agreement_pb2 import Rule, Tier
 from leadloop.v1.qualification_pb2 import LeadQualified
+from services.lab.backtest.ledger_run import PageTask, backtest_ledger, replay_page
+from services.lab.backtest.run import Proposal
+from services.lab.history import ledger
+from services.lab.history.ledger import past_lead_of
+from services.lab.simulation.asked import history_from, with_models
+from services.lab.simulation.trial import read_trial
 from services.scoring.app import build
-from services.scoring.backtest.ledger_run import PageTask, backtest_ledger, replay_page
-from services.scoring.backtest.run import Proposal
 from services.scoring.handlers import lock_subjects, on_time_passed
-from services.scoring.history import ledger
-from services.scoring.history.ledger import past_lead_of
 from services.scoring.settings import Settings
-from services.simulation.asked import history_from, with_models
-from services.simulation.trial import read_trial
 from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
@@ -230,6 +230,7 @@ async def replayed_at(database, clock, proposal):
     found = await asyncio.to_thread(
         backtest_ledger, database.url, proposal._replace(current=current), clock=clock
     )
+    assert found.found.changes is not None
     return found, {(one.lead_id, one.tier, one.at) for one in found.found.changes.each()}
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.scoring.backtest.ledger_run import backtest_ledger
-from services.scoring.backtest.report import report_of
-from services.scoring.backtest.run import Options, Proposal
-from services.scoring.backtest.shape import shape_of
+from services.lab.backtest.ledger_run import backtest_ledger
+from services.lab.backtest.report import report_of
+from services.lab.backtest.run import Options, Proposal
+from services.lab.backtest.shape import shape_of
 from tests.integration.scoring.builders import ONE
 from tests.integration.scoring.studies import TEXT, body_of, in_thread, studies_of, work_off
 

@@ -9,8 +9,8 @@ from leadloop.errors import Rejected
 from leadloop.events import timestamp
 from leadloop.v1.agreement_pb2 import Tier
 from leadloop.v1.lead_pb2 import Touch
-from services.scoring.lessons.from_ledger import gather_ledger
-from services.scoring.lessons.gather import Asking
+from services.lab.lessons.from_ledger import gather_ledger
+from services.lab.lessons.gather import Asking
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
     GERMAN,

@@ -12,8 +12,8 @@ from leadloop.events import timestamp
 from leadloop.v1.agreement_pb2 import AgreementSigned
 from services.scoring.app import build
 from services.scoring.settings import Settings
-from services.scoring.shadow import ShadowLoop
-from services.scoring.shadow_store import KEPT_FOR
+from services.scoring.shadow.loop import ShadowLoop
+from services.scoring.shadow.store import KEPT_FOR
 from tests.asgi import Client
 from tests.conftest import MONDAY_MORNING
 from tests.integration.scoring.builders import (
@@ -292,7 +292,7 @@ async def test_differences_are_paged_and_filtered(client, handle, look):
 
 
 async def test_many_leads_take_several_small_passes(client, handle, look, monkeypatch):
-    monkeypatch.setattr("services.scoring.shadow.ACTIVITIES_MAX", 3)
+    monkeypatch.setattr("services.scoring.shadow.loop.ACTIVITIES_MAX", 3)
     await handle(signed())
     shadow_id = await started(client)
     await handle(*(captured(lead, activity=visit(1)) for lead in (ONE, TWO, THREE)))

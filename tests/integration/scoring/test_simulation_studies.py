@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from services.scoring.study_requests import SIMULATED_PEOPLE_MAX
-from services.simulation.team import PEOPLE_MAX
+from services.lab.simulation.team import PEOPLE_MAX
+from services.scoring.studies.requests import SIMULATED_PEOPLE_MAX
 from tests.integration.scoring.studies import TEXT, leadloop, studies_of, work_off
 
 pytestmark = pytest.mark.integration

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from leadloop.stepper import Stepper
 from services.embedded import assemble
 from services.rooms import STUDIES
-from services.scoring import study_child
-from services.scoring.study_loop import TAKES_MAX, TRIES_MAX, UNSEEN_FOR, StudyLoop
-from services.scoring.study_news import Done, Failed, Order, line_of_order, news_of
-from services.scoring.study_requests import BacktestIn, SimulationIn
+from services.scoring.studies import child as study_child
+from services.scoring.studies.loop import TAKES_MAX, TRIES_MAX, UNSEEN_FOR, StudyLoop
+from services.scoring.studies.news import Done, Failed, Order, line_of_order, news_of
+from services.scoring.studies.requests import BacktestIn, SimulationIn
 from tests.asgi import Client
 from tests.conftest import ROOT
 from tests.integration.scoring.studies import (

@@ -5,11 +5,11 @@ from random import Random
 
 from leadloop.conditions import Condition
 from services.scoring.definition import Agreement, Tier
-from services.scoring.learning.chances import AS_IT_IS
-from services.scoring.learning.columns import Column
-from services.scoring.learning.forest import LEAF, Forest, Node
-from services.scoring.learning.predictor import Predictor
-from services.scoring.models import Model
+from services.scoring.models.chances import AS_IT_IS
+from services.scoring.models.columns import Column
+from services.scoring.models.forest import LEAF, Forest, Node
+from services.scoring.models.model import Model
+from services.scoring.models.predictor import Predictor
 
 VERSION = "0123456789abcdef"
 

@@ -6,7 +6,8 @@ import pytest
 
 from leadloop.conditions import Verdict
 from services.scoring.cycles import Cycle, Stage
-from services.scoring.rules import Decision, Fault, Standing, decide, replay, score
+from services.scoring.rules import Decision, Fault, decide, replay, score
+from services.scoring.standings import Standing
 from tests.unit.scoring.builders import (
     START,
     TODAY,

@@ -1,0 +1,1 @@
+"""The commands of `leadloop`, a file for each group."""

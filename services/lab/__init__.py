@@ -1,0 +1,1 @@
+"""Agreements tried before they are signed: on the past, in virtual time, against outcomes."""

@@ -1,0 +1,1 @@
+"""Predictive models at work: kept, judged by, explained."""

@@ -1,0 +1,1 @@
+"""A proposed agreement scores live traffic without effect."""

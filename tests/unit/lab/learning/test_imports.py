@@ -1,0 +1,32 @@
+"""No service pays for numpy, nor the command line, until something is to be learned."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numpy", "scipy", "sklearn")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "services.cli",
+        "services.scoring.app",
+        "services.feedback.app",
+        "services.scoring.models.predictor",
+    ],
+)
+def test_numpy_is_not_imported_on_the_way(module):
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stdout.strip() == "[]"
