@@ -15,7 +15,16 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from leadloop.conditions import Condition, Values
-from leadloop.conditions.syntax import Binary, Field, Literal, Name, Negative, Node, children
+from leadloop.conditions.syntax import (
+    Binary,
+    Field,
+    Index,
+    Literal,
+    Name,
+    Negative,
+    Node,
+    children,
+)
 from services.scoring.definition import Agreement, Rule, differs
 from services.scoring.models.strengths import as_kept
 from services.scoring.rules import Points, Sums, capped, predicted_on, sums_of, tier_of
@@ -28,6 +37,7 @@ STEPS_MAX = 24
 
 Levels = Mapping[str, tuple[int, ...] | None]
 
+_PRODUCTS = "products"
 _PASSED_AT: Mapping[str, tuple[int, ...]] = {
     ">=": (0,),
     "<": (0,),
@@ -122,17 +132,20 @@ def midnight(day: int) -> datetime:
 
 def levels_of(agreement: Agreement) -> Levels:
     """Return the numbers that each sum is compared with, in order; None: all numbers count."""
-    return _levels(tuple(tier.condition for tier in agreement.tiers))
+    return _levels(tuple(tier.condition for tier in agreement.tiers), agreement.product_lines)
 
 
 @lru_cache(maxsize=32)
-def _levels(conditions: tuple[Condition, ...]) -> Levels:
+def _levels(conditions: tuple[Condition, ...], product_lines: tuple[str, ...]) -> Levels:
     found: dict[str, set[int] | None] = {}
     for condition in conditions:
         if condition.tree is None:
-            found.update(dict.fromkeys(("fit", "engagement"), None))
-            continue
-        _note(condition.tree, found)
+            found.update(dict.fromkeys(("fit", "engagement", _PRODUCTS), None))
+        else:
+            _note(condition.tree, found)
+    if _PRODUCTS in found:
+        del found[_PRODUCTS]
+        found.update(dict.fromkeys((f"{_PRODUCTS}.{line}" for line in product_lines), None))
     return {name: tuple(sorted(at)) if at is not None else None for name, at in found.items()}
 
 
@@ -158,11 +171,14 @@ def _note(node: Node, found: dict[str, set[int] | None]) -> None:
 
 
 def _sum_name(node: Node) -> str:
-    """Return the sum that a node is, empty when it is none."""
-    if isinstance(node, Name) and node.name in ("fit", "engagement", "total"):
+    """Return the sum that a node is, empty when it is none; or `products` for any of them."""
+    if isinstance(node, Name) and node.name in ("fit", "engagement", "total", _PRODUCTS):
         return node.name
-    if isinstance(node, Field) and node.of == Name("products"):
-        return f"products.{node.name}"
+    if isinstance(node, Field) and node.of == Name(_PRODUCTS):
+        return f"{_PRODUCTS}.{node.name}"
+    if isinstance(node, Index) and node.of == Name(_PRODUCTS):
+        at = node.at.value if isinstance(node.at, Literal) else None
+        return f"{_PRODUCTS}.{at}" if isinstance(at, str) else _PRODUCTS
     return ""
 
 
@@ -272,7 +288,7 @@ def _level(sums: Sums, levels: Levels) -> tuple[int, ...]:
 
 
 def _value(sums: Sums, name: str) -> int:
-    line = name.removeprefix("products.")
+    line = name.removeprefix(f"{_PRODUCTS}.")
     if line != name:
         return sums.products.get(line, 0)
     value: int = getattr(sums, name)

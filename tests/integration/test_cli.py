@@ -153,7 +153,7 @@ async def test_a_model_is_added_shown_and_removed(loop, tmp_path):
 
     assert f"predictive_model: {VERSION}" in added
     assert listed == f"{shown.splitlines()[0]}\n"
-    assert "from 1,000 leads until 2026-01-01, 100 won" in listed
+    assert "from 1,000 leads until 2026-01-05, 100 won" in listed
     assert "by hand" in listed
     assert "reads the fields: employees" in shown
     assert removed == f"Model {VERSION} is forgotten.\n"
