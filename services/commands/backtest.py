@@ -81,6 +81,7 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     zone: history.Zone = "UTC",
     encoding: history.Encoding = "",
     delimiter: history.Delimiter = "",
+    decimal_comma: history.DecimalComma = False,
     people: People = 0,
     html: Html = None,
     markdown: Markdown = None,

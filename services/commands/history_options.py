@@ -77,3 +77,9 @@ Encoding = Annotated[
 Delimiter = Annotated[
     str, typer.Option("--delimiter", help="Between two values.", rich_help_panel=_VALUES)
 ]
+DecimalComma = Annotated[
+    bool,
+    typer.Option(
+        "--decimal-comma", help="Numbers are written as 1.234,56.", rich_help_panel=_VALUES
+    ),
+]

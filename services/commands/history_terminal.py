@@ -51,6 +51,7 @@ class Files:
     zone: str = "UTC"
     encoding: str = ""
     delimiter: str = ""
+    decimal_comma: bool = False
 
 
 # Any: typer hands a command's parameters over by name.
@@ -88,6 +89,7 @@ def told_of(files: Files, what: str = "the history") -> "Told":
         zone=files.zone,
         encoding=files.encoding,
         delimiter=files.delimiter,
+        decimal_comma=files.decimal_comma,
     )
 
 

@@ -108,6 +108,7 @@ def learn(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     zone: history.Zone = "UTC",
     encoding: history.Encoding = "",
     delimiter: history.Delimiter = "",
+    decimal_comma: history.DecimalComma = False,
     split: Split = "",
     days: Days = WATCHED_DAYS,
     no_proposals: NoProposals = False,
@@ -142,6 +143,7 @@ def drift(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     zone: history.Zone = "UTC",
     encoding: history.Encoding = "",
     delimiter: history.Delimiter = "",
+    decimal_comma: history.DecimalComma = False,
     split: Split = "",
     days: Days = WATCHED_DAYS,
     jobs: Jobs = 0,
@@ -235,6 +237,11 @@ def _of_ledger(past: _Past, asking: "Asking") -> "Gathered":
 
     if past.files.leads or past.files.activities:
         raise Rejected("Name one history: --database, or --leads.")
+    if past.source or past.reason or past.days != WATCHED_DAYS:
+        raise Rejected(
+            "--source, --reason and --days are about files: our own ledger knows where a lead "
+            "came from, why it was refused, and when it was handed to sales."
+        )
     with terminal.watching("judges") as watch:
         return gather_ledger(past.database, asking, watch)
 

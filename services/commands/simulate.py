@@ -132,6 +132,7 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     zone: history.Zone = "UTC",
     encoding: history.Encoding = "",
     delimiter: history.Delimiter = "",
+    decimal_comma: history.DecimalComma = False,
     people: People = 0,
     team: TeamFile = None,
     kept: Kept = 95,

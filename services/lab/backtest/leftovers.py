@@ -44,7 +44,7 @@ def unjudged(backtest: Backtest) -> Iterator[Section]:
     if rows:
         text = (
             "What could not be judged counts as not holding: compare a field with a value of "
-            "its own kind."
+            "its own kind. Numbers in files that are written as 1.234,56 take --decimal-comma."
         )
         header = ("rule, gate or tier", "why", "leads", "such as")
         yield Section(

@@ -29,6 +29,10 @@ UNKNOWN_OF_ACTIVITY: Final[Values] = {"url": "", "form": ""}
 
 _GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _NO_WORD: Final = re.compile(r"[^a-z0-9]+")
+# As many languages write numbers: dots may part thousands, a comma stands before decimals.
+_WITH_COMMA: Final = re.compile(
+    r"(?P<whole>-?[0-9]{1,3}(?:\.[0-9]{3})+|-?[0-9]+)(?:,(?P<decimals>[0-9]+))?", re.ASCII
+)
 
 
 def alias_of(name: str) -> str:
@@ -116,7 +120,12 @@ class Reading(NamedTuple):
 
 
 def reading_of(
-    columns: Columns, wanted: Collection[str] | None, unknown: Values, own: Values = UNKNOWN
+    columns: Columns,
+    wanted: Collection[str] | None,
+    unknown: Values,
+    own: Values = UNKNOWN,
+    *,
+    decimal_comma: bool = False,
 ) -> Reading:
     """Return how to read the fields that rules ask for.
 
@@ -125,6 +134,7 @@ def reading_of(
         wanted: The names that rules read; None when that can't be told, so all are read.
         unknown: What is always there.
         own: The names whose values stay texts, as they do for a lead of our own.
+        decimal_comma: Numbers are written as 1.234,56.
     """
     names = list(columns.places) if wanted is None else sorted(set(wanted) & {*columns.places})
     used = sorted({columns.places[name] for name in names})
@@ -135,7 +145,8 @@ def reading_of(
         if derived not in used:
             used.append(derived)
         cells.append(Cell("email_domain", used.index(derived)))
-    return Reading(tuple(used), _Reader(tuple(cells), blank, own).read)
+    read_value = value_with_comma if decimal_comma else value_of
+    return Reading(tuple(used), _Reader(tuple(cells), blank, own, read_value).read)
 
 
 def _email_place(columns: Columns) -> int | None:
@@ -145,13 +156,20 @@ def _email_place(columns: Columns) -> int | None:
 class _Reader:
     """Makes values from cells; leads with equal cells share them."""
 
-    def __init__(self, cells: tuple[Cell, ...], blank: Values, own: Values) -> None:
+    def __init__(
+        self,
+        cells: tuple[Cell, ...],
+        blank: Values,
+        own: Values,
+        read_value: Callable[[str], Value],
+    ) -> None:
         self._texts = tuple(
             cell for cell in cells if cell.name in own and cell.name != "email_domain"
         )
         self._numbers = tuple(cell for cell in cells if cell.name not in own)
         self._domain = next((c.place for c in cells if c.name == "email_domain"), None)
         self._blank = dict(blank)
+        self._value_of = read_value
 
     def read(self, cells: Sequence[str]) -> Values:
         """Return the values that are there."""
@@ -161,7 +179,7 @@ class _Reader:
             if text:
                 values[name] = text
         for name, place in self._numbers:
-            value = value_of(cells[place])
+            value = self._value_of(cells[place])
             if value != "":
                 values[name] = value
         if self._domain is not None:
@@ -173,6 +191,17 @@ class _Reader:
 def value_of(text: str) -> Value:
     """Return a cell as rules see it, by the rule for attributes; "" when it is blank."""
     return attributes_of({"": text.strip()}).get("", "")
+
+
+@lru_cache(maxsize=65_536, typed=True)
+def value_with_comma(text: str) -> Value:
+    """Return a cell as rules see it, where numbers are written as 1.234,56."""
+    found = _WITH_COMMA.fullmatch(text.strip())
+    if found is None:
+        return value_of(text)
+    decimals = found["decimals"]
+    number = value_of(found["whole"].replace(".", "") + (f".{decimals}" if decimals else ""))
+    return value_of(text) if isinstance(number, str) else number
 
 
 class Missing(NamedTuple):

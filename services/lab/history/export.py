@@ -54,6 +54,7 @@ class Told:
         zone: Where times without a zone are from.
         encoding: Empty: told from the bytes.
         delimiter: Likewise.
+        decimal_comma: Numbers are written as 1.234,56.
     """
 
     leads: Path
@@ -70,6 +71,7 @@ class Told:
     zone: str = "UTC"
     encoding: str = ""
     delimiter: str = ""
+    decimal_comma: bool = False
 
 
 class Wanted(NamedTuple):
@@ -250,7 +252,7 @@ def _leads(told: Told, folder: Path, wanted: Wanted) -> Table:
         "leads",
         dialect,
         columns,
-        reading_of(columns, wanted.lead, UNKNOWN),
+        reading_of(columns, wanted.lead, UNKNOWN, decimal_comma=told.decimal_comma),
         _lead_id(columns, told),
         columns.require(told.time, "--time") if told.time else None,
         outcome,
@@ -274,7 +276,13 @@ def _activities(told: Told, folder: Path, wanted: Wanted, leads: Table) -> Table
         "activities",
         dialect,
         columns,
-        reading_of(columns, wanted.activity, UNKNOWN_OF_ACTIVITY, own={}),
+        reading_of(
+            columns,
+            wanted.activity,
+            UNKNOWN_OF_ACTIVITY,
+            own={},
+            decimal_comma=told.decimal_comma,
+        ),
         columns.require(name, "--lead-id"),
         _activity_time(told, dialect, columns),
         kind,

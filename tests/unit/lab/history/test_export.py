@@ -208,6 +208,30 @@ def test_columns_without_a_name_of_their_own_get_one(leads):
     assert (found[0].facts["column_3"], found[0].facts["won_2"]) == ("a", "x")
 
 
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("1.234,56", 1234.56),
+        ("-1.234.567", -1234567),
+        ("12,5", 12.5),
+        ("0,5", 0.5),
+        ("1234", 1234),
+        ("1.5", 1.5),
+        ("007", "007"),
+        ("007,5", "007,5"),
+        ("1,2,3", "1,2,3"),
+        ("1.23,4", "1.23,4"),
+        ("zwei,5", "zwei,5"),
+    ],
+)
+def test_a_comma_stands_before_decimals_where_that_is_said(leads, cell, value):
+    text = f"came;won;revenue\n2026-01-05;yes;{cell}\n2026-01-06;no;{cell}\n"
+
+    found, _ = leads(text, decimal_comma=True)
+
+    assert (found[0].facts["revenue"], type(found[0].facts["revenue"])) == (value, type(value))
+
+
 def test_numbers_are_numbers_and_codes_are_not(leads):
     content = "id,came,won,size,zip,share\n1,2026-01-05,yes,50,01067,0.5\n2,2026-01-05,no,,,\n"
 
