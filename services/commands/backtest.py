@@ -137,8 +137,8 @@ def _body(file: Path, version: int) -> bytes:
 
 def _require_no_files(request: Request) -> None:
     """Refuse two histories at once."""
-    if request.files.leads or request.files.activities or request.changes:
-        raise Rejected("Name one history: --database, or --leads (with --changes if you like).")
+    if request.files.leads or request.files.activities:
+        raise Rejected("Name one history: --database, or --leads.")
 
 
 def _show(report: "Report") -> None:

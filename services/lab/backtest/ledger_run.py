@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -11,6 +14,7 @@ from leadloop.clock import Clock, SystemClock
 from leadloop.database import Database, is_unreachable
 from leadloop.errors import Rejected
 from leadloop.ids import Ids
+from services.lab.backtest.changes_file import gather_in_turn, writing
 from services.lab.backtest.model_remarks import NOT_KEPT, with_models
 from services.lab.backtest.remarks import Deeds, remarks_on_ledger
 from services.lab.backtest.run import (
@@ -43,11 +47,13 @@ class PageTask(NamedTuple):
 
     Attributes:
         until: When the past ends; None when that is not known.
+        changes: Where to write all changes; None for nowhere.
     """
 
     leads: list[Kept]
     proposal: Proposal
     until: datetime | None = None
+    changes: Path | None = None
 
 
 def backtest_ledger(
@@ -71,11 +77,12 @@ def backtest_ledger(
         Rejected: The database can't be reached, scoring has no tables there, or no agreement
             names a model.
     """
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, TemporaryDirectory(prefix="leadloop-") as name:
+        folder = Path(name) if options.changes else None
         database = Database(url, "scoring", clock=clock or SystemClock(), ids=Ids())
         try:
             total, proposal = runner.run(_begin(database, proposal))
-            pages = _pages(runner, database, proposal)
+            pages = _pages(runner, database, proposal, folder)
             found = _replay(pages, proposal, total, options.jobs, watch)
         except Exception as error:
             if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
@@ -86,6 +93,8 @@ def backtest_ledger(
             raise
         finally:
             runner.run(database.close())
+        if options.changes is not None:
+            gather_in_turn(options.changes, sorted(Path(name).iterdir()))
     return done(proposal, found, options.people)
 
 
@@ -118,21 +127,25 @@ def replay_page(task: PageTask) -> Found:
             found.aside.add(SetAside("leads", 0, "no time", why))
         else:
             leads.append(lead)
-    for _ in replayed(iter(leads), task.proposal, found, task.until):
-        # What changes is counted as it comes by.
-        pass
+    with writing(task.changes) as write:
+        for change in replayed(iter(leads), task.proposal, found, task.until):
+            write(change)
     found.deeds = Deeds(sum(len(lead.activities) for lead in leads))
     return found
 
 
 def _pages(
-    runner: asyncio.Runner, database: Database, proposal: Proposal
+    runner: asyncio.Runner, database: Database, proposal: Proposal, folder: Path | None
 ) -> Iterator[PageTask]:
     """Read page after page, each when a process is free for it."""
     after, until = ledger.FIRST, database.clock.now()
-    while leads := runner.run(_page(database, after)):
+    for number in count():
+        leads = runner.run(_page(database, after))
+        if not leads:
+            return
         after = leads[-1].lead_id
-        yield PageTask(leads, proposal, until)
+        part = folder / f"{number:09}" if folder else None
+        yield PageTask(leads, proposal, until, part)
 
 
 async def _begin(database: Database, proposal: Proposal) -> tuple[int, Proposal]:

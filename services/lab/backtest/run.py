@@ -1,17 +1,15 @@
 """A backtest on CSV files, from the files to what was found, on all cores."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import merge
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from services.lab.backtest.changes import Change, Changes, change_of
+from services.lab.backtest.changes_file import gather_by_line, writing
 from services.lab.backtest.counts import Counts
 from services.lab.backtest.course import course_of
 from services.lab.backtest.model_remarks import (
@@ -168,7 +166,8 @@ def backtest_export(
                 watch(Step("leads", min(done, past.rows), past.rows))
         found.aside.merge(past.aside)
         if options.changes is not None:
-            _gather(options.changes, [task.changes for task in tasks if task.changes])
+            parts = [task.changes for task in tasks if task.changes]
+            gather_by_line(options.changes, parts)
     remarks = remarks_on(past, asked, proposal.agreements, found.counts, found.deeds)
     remarks = with_models(remarks, on_models(proposal, found, NOT_GIVEN))
     return Backtest(proposal, found, told.leads.name, remarks, options.people)
@@ -190,13 +189,9 @@ def replay_shard(task: ShardTask) -> Found:
     """Replay the leads of one shard."""
     shard = Joined(task.plan, task.shard)
     found = begun(task.proposal)
-    with ExitStack() as stack:
-        rows = None
-        if task.changes is not None:
-            rows = stack.enter_context(task.changes.open("w", newline="", encoding="utf-8"))
+    with writing(task.changes) as write:
         for change in replayed(shard.leads(), task.proposal, found):
-            if rows is not None:
-                csv.writer(rows).writerow(change)
+            write(change)
     found.aside, found.deeds = shard.aside, Deeds(shard.activities, shard.early, shard.late)
     return found
 
@@ -241,17 +236,3 @@ def _tasks(past: Past, proposal: Proposal, folder: Path | None) -> list[ShardTas
         ShardTask(past.plan, n, proposal, folder / f"changes-{n}" if folder else None)
         for n in range(past.plan.shards)
     ]
-
-
-def _gather(path: Path, parts: list[Path]) -> None:
-    """Write the changes of all shards as one file, in the order of the leads' lines."""
-    with ExitStack() as stack:
-        files: list[IO[str]] = [
-            stack.enter_context(part.open(newline="", encoding="utf-8")) for part in parts
-        ]
-        target = stack.enter_context(path.open("w", newline="", encoding="utf-8"))
-        writer = csv.writer(target)
-        writer.writerow(Change._fields[1:])
-        line = Change._fields.index("line")
-        for row in merge(*map(csv.reader, files), key=lambda row: int(row[line])):
-            writer.writerow(row[1:])

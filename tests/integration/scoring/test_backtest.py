@@ -1,6 +1,7 @@
 """A backtest on scoring's own ledger."""
 
 import asyncio
+import csv
 import json
 from datetime import date, timedelta
 
@@ -11,7 +12,7 @@ from leadloop.timers import TimerLoop
 from leadloop.v1.agreement_pb2 import Rule, Tier
 from leadloop.v1.qualification_pb2 import LeadQualified
 from services.lab.backtest.ledger_run import PageTask, backtest_ledger, replay_page
-from services.lab.backtest.run import Proposal
+from services.lab.backtest.run import Options, Proposal
 from services.lab.history import ledger
 from services.lab.history.ledger import past_lead_of
 from services.lab.simulation.asked import history_from, with_models
@@ -134,6 +135,21 @@ async def test_the_ledger_is_replayed_beside_the_agreement_in_force(three_leads,
         "another tier": 2,
         "now qualified": 1,
     }
+
+
+async def test_every_change_of_our_own_leads_is_written_page_by_page(
+    three_leads, database, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("services.lab.backtest.ledger_run.PAGE_LEADS", 1)
+    easier = signed(version=2, rules=(GERMAN, Rule(name="any", condition="true", points=30)))
+    options = Options(jobs=1, changes=tmp_path / "changes.csv")
+
+    await asyncio.to_thread(backtest_ledger, database.url, Proposal(body(easier)), options)
+
+    header, *rows = csv.reader((tmp_path / "changes.csv").read_text().splitlines())
+    assert [row[header.index("lead_id")] for row in rows] == [ONE, TWO, THREE]
+    kinds = sorted(row[header.index("kind")] for row in rows)
+    assert kinds == ["another tier", "another tier", "now qualified"]
 
 
 def body(event):
