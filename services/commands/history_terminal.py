@@ -237,7 +237,7 @@ def watching(verb: str) -> "Iterator[Watch]":
 
 
 def _lines(verb: str) -> "Watch":
-    said_at = monotonic()
+    said_at = monotonic() - LINE_EVERY_SECONDS
 
     def watch(step: "Step") -> None:
         nonlocal said_at
