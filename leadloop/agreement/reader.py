@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from leadloop.agreement.calendars import Calendar, calendar
@@ -50,6 +50,12 @@ NAME_PATTERN = "^[a-z][a-z0-9_-]{0,62}$"
 
 RESERVED = ("schema",)
 
+_WHOLE = ("agreement", "signers", "qualified_lead", "service_levels", "calendars", "reasons")
+_OPTIONAL = ("routing", "goals", "marketing_owes", "content")
+# What leads are scored by; and what a draft is called that has no name.
+_DEFINITION = ("qualified_lead",)
+_DRAFT = "draft"
+
 _SLUG = re.compile(NAME_PATTERN)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _ADDRESS = re.compile(r"https?://[^\s/]\S{0,490}")
@@ -72,12 +78,7 @@ def check(text: str, today: date) -> Checked:
         text: YAML.
         today: Holidays are resolved for the years around it.
     """
-    faults = Faults()
-    root = compose(text, faults)
-    found = _agreement(root, sha256_of(text), today) if root and not faults.found else None
-    if faults.found or found is None:
-        return Checked(None, tuple(sorted(faults.found, key=lambda f: (f.line, f.column))))
-    return Checked(found, ())
+    return _check(text, today, _WHOLE)
 
 
 def read_agreement(text: str, today: date = ANY_DAY) -> Agreement:
@@ -96,9 +97,37 @@ def read_agreement(text: str, today: date = ANY_DAY) -> Agreement:
     return checked.agreement
 
 
+def read_draft(text: str) -> Agreement:
+    """Return the agreement of a text that may leave out all but the definition.
+
+    That is what leads are scored by, so it is enough to try one on the past. What is there of
+    the rest must be sound.
+
+    Raises:
+        Rejected: As of a whole text.
+    """
+    checked = _check(text, ANY_DAY, _DEFINITION)
+    if checked.agreement is None:
+        raise refused(checked.faults)
+    return replace(checked.agreement, name=checked.agreement.name or _DRAFT)
+
+
 def refused(faults: Sequence[Fault]) -> Rejected:
     """Return the refusal of a text with these faults."""
     return Rejected(f"The agreement has {len(faults)} faults.", *map(_error, faults))
+
+
+def _check(text: str, today: date, required: Sequence[str]) -> Checked:
+    faults = Faults()
+    root = compose(text, faults)
+    if root is None or faults.found:
+        return Checked(None, _in_order(faults))
+    found = _agreement(root, sha256_of(text), today, required)
+    return Checked(None, _in_order(faults)) if faults.found else Checked(found, ())
+
+
+def _in_order(faults: Faults) -> tuple[Fault, ...]:
+    return tuple(sorted(faults.found, key=lambda fault: (fault.line, fault.column)))
 
 
 def _error(fault: Fault) -> FieldError:
@@ -112,11 +141,12 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _agreement(root: Value, text_sha256: str, today: date) -> Agreement:
+def _agreement(
+    root: Value, text_sha256: str, today: date, required: Sequence[str]
+) -> Agreement:
     """Read the whole; each part notes its own faults."""
     fields = root.fields(
-        ("agreement", "signers", "qualified_lead", "service_levels", "calendars", "reasons"),
-        ("routing", "goals", "marketing_owes", "content"),
+        required, [key for key in (*_WHOLE, *_OPTIONAL) if key not in required]
     )
     definition = read_definition(fields["qualified_lead"])
     calendars = _calendars(fields["calendars"], today)

@@ -113,10 +113,10 @@ def body_of(file: Path, text: str, version: int = 1) -> bytes:
         Rejected: The text is no sound agreement.
     """
     from leadloop.agreement.contract import to_contract
-    from leadloop.agreement.reader import read_agreement
+    from leadloop.agreement.reader import read_draft
 
     try:
-        return to_contract(read_agreement(text), version, ()).SerializeToString()
+        return to_contract(read_draft(text), version, ()).SerializeToString()
     except Rejected as refusal:
         raise Rejected(f"{file}: {refusal.detail}", *refusal.errors) from refusal
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from leadloop.agreement.checks import examine
 from leadloop.agreement.contract import to_contract
-from leadloop.agreement.reader import ANY_DAY, read_agreement
+from leadloop.agreement.reader import ANY_DAY, read_draft
 from services.lab.learning.calibrate import chances_of, learn_chances
 from services.lab.learning.drift import (
     Drift,
@@ -245,7 +245,7 @@ def _new_findings(before: str, after: str) -> tuple[str, ...]:
 
 
 def _compiled(text: str) -> Agreement:
-    return agreement_of(to_contract(read_agreement(text), 1, ()).SerializeToString())
+    return agreement_of(to_contract(read_draft(text), 1, ()).SerializeToString())
 
 
 def _named(

@@ -13,7 +13,7 @@ import yaml
 
 from leadloop.agreement.definition import NAME_LENGTH_MAX
 from leadloop.agreement.document import Faults, compose
-from leadloop.agreement.reader import read_agreement
+from leadloop.agreement.reader import read_draft
 from leadloop.agreement.terms import Agreement
 from leadloop.conditions import LENGTH_MAX
 from leadloop.errors import Rejected
@@ -59,7 +59,7 @@ def reworded(text: str, changes: Changes) -> str:
     Raises:
         Rejected: The text, or what would come of it, is no sound agreement.
     """
-    before = read_agreement(text)
+    before = read_draft(text)
     root = _root(text)
     edits = [
         *_points(text, root, before, changes.points),
@@ -67,7 +67,7 @@ def reworded(text: str, changes: Changes) -> str:
         *_added(text, root, changes.added),
     ]
     changed = _applied(text, edits)
-    _require_meant(before, read_agreement(changed), changes)
+    _require_meant(before, read_draft(changed), changes)
     return changed
 
 

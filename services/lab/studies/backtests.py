@@ -1,7 +1,7 @@
 """A backtest on our own ledger."""
 
 from leadloop.agreement.contract import to_contract
-from leadloop.agreement.reader import read_agreement
+from leadloop.agreement.reader import read_draft
 from services.lab.backtest.ledger_run import backtest_ledger
 from services.lab.backtest.page import page
 from services.lab.backtest.report import report_of
@@ -18,7 +18,7 @@ PROPOSED = 2
 def backtest(order: Order, teller: Teller) -> Done:
     """Replay our own ledger under an agreement."""
     asked = BacktestIn.model_validate_json(order.request)
-    body = to_contract(read_agreement(asked.text), PROPOSED, ()).SerializeToString()
+    body = to_contract(read_draft(asked.text), PROPOSED, ()).SerializeToString()
 
     def watch(step: Step) -> None:
         teller.show("replays", step.done, step.total)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from leadloop.agreement.contract import to_contract
-from leadloop.agreement.reader import read_agreement
+from leadloop.agreement.reader import read_draft
 from services.lab.backtest.page import page
 from services.lab.backtest.run import Step
 from services.lab.backtest.shape import shape_of
@@ -25,7 +25,7 @@ VERSION = 1
 def learn(order: Order, teller: Teller) -> Done:
     """Learn from our own ledger what an agreement should say."""
     asked = LessonsIn.model_validate_json(order.request)
-    body = to_contract(read_agreement(asked.text), VERSION, ()).SerializeToString()
+    body = to_contract(read_draft(asked.text), VERSION, ()).SerializeToString()
 
     def watch(step: Step) -> None:
         teller.show("judges", step.done, step.total)

@@ -10,7 +10,7 @@ from fastapi import status
 from pydantic import BaseModel, Field, JsonValue
 from starlette.responses import HTMLResponse
 
-from leadloop.agreement.reader import read_agreement
+from leadloop.agreement.reader import read_draft
 from leadloop.errors import Conflict, NotFound, Overloaded
 from leadloop.web import Router, WorkDep
 from services.scoring.store import agreement_in_force
@@ -138,7 +138,7 @@ Said = BacktestIn | SimulationIn | LessonsIn
 @router.post("/backtests", status_code=status.HTTP_202_ACCEPTED)
 async def ask_for_backtest(said: BacktestIn, work: WorkDep) -> BacktestOut:
     """Try a text on our own ledger; one that is being tried already is not begun again."""
-    read_agreement(said.text, work.now.date())
+    read_draft(said.text)
     against = await agreement_in_force(work.connection)
     return _backtest(await _ask(work, BACKTEST, said, against))
 
@@ -152,7 +152,7 @@ async def ask_for_simulation(said: SimulationIn, work: WorkDep) -> SimulationOut
 @router.post("/lessons", status_code=status.HTTP_202_ACCEPTED)
 async def ask_for_lessons(said: LessonsIn, work: WorkDep) -> LessonsOut:
     """Learn what our own outcomes teach about a text; the same is not begun twice at once."""
-    read_agreement(said.text, work.now.date())
+    read_draft(said.text)
     return _lessons(await _ask(work, LESSONS, said))
 
 

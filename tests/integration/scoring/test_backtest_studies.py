@@ -45,6 +45,12 @@ async def test_it_finds_what_the_command_finds(
     assert done["found"] == shape_of(report_of(told))
 
 
+async def test_a_draft_that_holds_the_definition_alone_is_taken(client, two_leads):
+    draft = "qualified_lead: {fit: [], engagement: [], tiers: [{name: A, when: total >= 0}]}"
+
+    assert (await ask(client, draft)).status == 202
+
+
 async def test_its_page_is_shown_once_it_is_done(client, two_leads, database, clock):
     backtest_id = (await ask(client)).json()["backtest_id"]
     early = await client.get(f"/v1/backtests/{backtest_id}/page")

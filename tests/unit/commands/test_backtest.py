@@ -36,6 +36,30 @@ def test_a_backtest_is_shown_and_written(run):
     assert Path("out.csv").read_text().startswith("line,lead_id,kind,")
 
 
+DRAFT = """qualified_lead:
+  fit: [{name: german, when: 'lead.country == "DE"', points: 30}]
+  tiers: [{name: A, when: total >= 30}]
+"""
+
+
+def test_a_draft_that_holds_the_definition_alone_can_be_tried(run):
+    Path("agreement.yaml").write_text(DRAFT)
+
+    result = run("--leads", "leads.csv", "--outcome", "stage")
+
+    assert result.exit_code == 0, result.output
+    assert "Backtest of the agreement draft on leads.csv" in result.output
+
+
+def test_what_a_draft_says_beside_its_definition_must_be_sound(run):
+    Path("agreement.yaml").write_text(DRAFT + "reasons: {no_need: {label: No need}}\n")
+
+    result = run("--leads", "leads.csv", "--outcome", "stage")
+
+    assert result.exit_code == 1
+    assert "line 4 /reasons/no_need: expected the key then, found no such key" in result.output
+
+
 def write_model(name="model.json", **parts):
     Path(name).write_text(a_predictor(**parts).to_json())
 
