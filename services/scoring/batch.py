@@ -1,6 +1,7 @@
 """One batch of leads: locked and read at once, judged event by event, written at once."""
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 import structlog
 from google.protobuf.message import Message
@@ -118,11 +119,12 @@ class Batch:
             # Told before: it is not even the newest message about the lead.
             self._settle(before, before, None, cause)
             return
+        known_at = before.known_at
         if lead is not None and lead != before.lead:
-            known_at = seen.received_at or self._work.now
-            self._facts.append(Known(before.lead_id, known_at, lead))
+            known_at = self._known_since(before, seen.received_at or self._work.now)
         after = before._replace(
             lead=lead,
+            known_at=known_at,
             touch=touch,
             received_at=seen.received_at or before.received_at,
             activity_count=self._ledgers.count(before, activity),
@@ -158,9 +160,9 @@ class Batch:
                 self._close(one._replace(stage=Stage.MERGED, closed_at=self._work.now), "")
         self._cool_down(survivor.lead_id, cycle)
         ledger = self._ledgers.join(survivor, merged)
-        self._facts.append(Known(survivor.lead_id, self._work.now, lead))
         joint = survivor._replace(
             lead=lead,
+            known_at=self._known_since(survivor, self._work.now),
             touch=newest_touch(survivor.touch, merged.touch),
             activity_count=len({activity.activity_id for activity in ledger}),
             received_at=max(
@@ -184,8 +186,19 @@ class Batch:
             activity_count=len({activity.activity_id for activity in ledger}),
         )
         if stands.lead is not None:
-            self._facts.append(Known(before.lead_id, self._work.now, stands.lead))
+            after = after._replace(known_at=self._known_since(before, self._work.now))
         self._settle(before._replace(scored_version=0), after, None, cause)
+
+    def _known_since(self, before: LeadState, known_at: datetime) -> datetime:
+        """Keep what was known of a lead; return since when what is known now is.
+
+        News that come late, or at the same moment, count from when the others were known.
+        """
+        if before.lead is None or before.known_at is None:
+            return known_at
+        if before.known_at < known_at:
+            self._facts.append(Known(before.lead_id, before.known_at, before.lead))
+        return max(before.known_at, known_at)
 
     async def save(self) -> None:
         """Write what changed, and promise what follows from it."""

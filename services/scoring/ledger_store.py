@@ -44,7 +44,7 @@ _FACTS_AT = text("""
 SELECT CAST(asked.lead_id AS text), known.lead
 FROM unnest(CAST(:lead_ids AS uuid[]), CAST(:moments AS timestamptz[])) AS asked (lead_id, at)
 CROSS JOIN LATERAL (
-    SELECT lead FROM facts WHERE facts.lead_id = asked.lead_id AND known_at <= asked.at
+    SELECT lead FROM known_facts WHERE lead_id = asked.lead_id AND known_at <= asked.at
     ORDER BY known_at DESC LIMIT 1
 ) AS known
 """)
@@ -89,7 +89,7 @@ async def quarantine(connection: Connection, told: Mapping[tuple[str, str], bool
 
 
 async def add_facts(connection: Connection, known: Sequence[Known]) -> None:
-    """Keep what became known of leads."""
+    """Keep what was known of leads; what is known now stands in their own rows."""
     rows = {(one.lead_id, one.known_at): one.lead for one in known}
     ordered = sorted(rows)
     await connection.write(

@@ -16,7 +16,7 @@ COLUMNS = """
     CAST(lead_id AS text), revision, lead, touch, standing, scored_version, tier, fit,
     engagement, activity_count, received_at, cycle, cycle_count, stage,
     CAST(qualification_id AS text), opened_at, closed_at, not_before, return_reason, reopened,
-    CAST(merged_into AS text), CAST(part_of AS text), parts, fades_on
+    CAST(merged_into AS text), CAST(part_of AS text), parts, fades_on, known_at
 """
 
 CYCLE_COLUMNS = """
@@ -51,7 +51,7 @@ _SAVE_LEADS = text("""
 INSERT INTO leads (lead_id, revision, lead, touch, standing, scored_version, tier, fit,
     engagement, activity_count, received_at, cycle, cycle_count, stage, qualification_id,
     opened_at, closed_at, not_before, return_reason, reopened, merged_into, part_of, parts,
-    fades_on)
+    fades_on, known_at)
 SELECT * FROM unnest(
     CAST(:lead_ids AS uuid[]), CAST(:revisions AS integer[]), CAST(:leads AS bytea[]),
     CAST(:touches AS bytea[]), CAST(:standings AS bytea[]), CAST(:versions AS integer[]),
@@ -61,7 +61,8 @@ SELECT * FROM unnest(
     CAST(:qualification_ids AS uuid[]), CAST(:opened AS timestamptz[]),
     CAST(:closed AS timestamptz[]), CAST(:not_befores AS timestamptz[]),
     CAST(:return_reasons AS text[]), CAST(:reopened AS boolean[]), CAST(:merged_into AS uuid[]),
-    CAST(:part_of AS uuid[]), CAST(:parts AS integer[]), CAST(:fades_on AS integer[]))
+    CAST(:part_of AS uuid[]), CAST(:parts AS integer[]), CAST(:fades_on AS integer[]),
+    CAST(:known AS timestamptz[]))
 ON CONFLICT (lead_id) DO UPDATE SET
     revision = excluded.revision, lead = excluded.lead, touch = excluded.touch,
     standing = excluded.standing, scored_version = excluded.scored_version,
@@ -72,7 +73,7 @@ ON CONFLICT (lead_id) DO UPDATE SET
     closed_at = excluded.closed_at, not_before = excluded.not_before,
     return_reason = excluded.return_reason, reopened = excluded.reopened,
     merged_into = excluded.merged_into, part_of = excluded.part_of, parts = excluded.parts,
-    fades_on = excluded.fades_on
+    fades_on = excluded.fades_on, known_at = excluded.known_at
 WHERE leads.revision = excluded.revision - 1
 """)
 
@@ -270,7 +271,7 @@ def to_state(row: tuple[Any, ...]) -> LeadState:
     lead_id, revision, lead, touch, standing, *scored = row
     version, tier, fit, engagement, activity_count, received_at, *rest = scored
     number, so_far, stage, qualification_id, *times_and_reason = rest[:9]
-    merged_into, part_of, parts, fades_on = rest[9:]
+    merged_into, part_of, parts, fades_on, known_at = rest[9:]
     cycle = Cycle(number, so_far, Stage(stage), qualification_id or "", *times_and_reason)
     return LeadState(
         lead_id,
@@ -289,6 +290,7 @@ def to_state(row: tuple[Any, ...]) -> LeadState:
         part_of or "",
         parts,
         fades_on,
+        known_at,
     )
 
 
@@ -320,4 +322,5 @@ def _columns_of(states: Sequence[LeadState]) -> dict[str, list[Any]]:
         "part_of": [state.part_of or None for state in states],
         "parts": [state.parts for state in states],
         "fades_on": [state.fades_on for state in states],
+        "known": [state.known_at for state in states],
     }

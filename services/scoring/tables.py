@@ -65,6 +65,7 @@ LEADS = Table(
     Column("part_of", UUID(as_uuid=False)),
     Column("parts", Integer, nullable=False, server_default="0"),
     Column("fades_on", Integer),
+    Column("known_at", DateTime(timezone=True)),
     Column("return_reason", Text, nullable=False, server_default=""),
     Column("reopened", Boolean, nullable=False, server_default=false()),
     Index("leads_tier", "tier", "lead_id"),
@@ -229,6 +230,7 @@ class LeadState(NamedTuple):
         parts: Records that this lead stands for besides its own.
         fades_on: The day, since the EPOCH of tallies, when time alone may change its tier; None
             when none is near.
+        known_at: Since when `lead` is known; None before the first capture.
     """
 
     lead_id: str
@@ -247,6 +249,7 @@ class LeadState(NamedTuple):
     part_of: str = ""
     parts: int = 0
     fades_on: int | None = None
+    known_at: datetime | None = None
 
 
 class Stored(NamedTuple):
@@ -279,7 +282,7 @@ class CycleRecord(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What was known of a lead since a moment, as the contract serialises it."""
+    """What was known of a lead since a moment, until something else was."""
 
     lead_id: str
     known_at: datetime

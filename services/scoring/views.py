@@ -19,8 +19,8 @@ SELECT body FROM agreements WHERE signed_at <= :at ORDER BY version DESC, signed
 # then on. What was known last holds until now, in whatever order it was told.
 _KNOWN_AT = text("""
 WITH known AS (
-    SELECT facts.lead_id = CAST(:id AS uuid) AS is_own, known_at, facts.lead
-    FROM facts JOIN leads ON leads.lead_id = facts.lead_id
+    SELECT facts.lead_id = CAST(:id AS uuid) AS is_own, facts.known_at, facts.lead
+    FROM known_facts AS facts JOIN leads ON leads.lead_id = facts.lead_id
     WHERE leads.lead_id = CAST(:id AS uuid) OR leads.merged_into = CAST(:id AS uuid))
 SELECT EXISTS (SELECT FROM known WHERE is_own AND known_at > :at),
     (SELECT lead FROM known WHERE known_at <= :at ORDER BY is_own DESC, known_at DESC LIMIT 1)

@@ -22,7 +22,7 @@ WHERE lead_id > CAST(:after AS uuid) AND merged_into IS NULL AND lead IS NOT NUL
 ORDER BY lead_id LIMIT :limit
 """)
 _FACTS = text("""
-SELECT CAST(lead_id AS text), known_at, lead FROM facts
+SELECT CAST(lead_id AS text), known_at, lead FROM known_facts
 WHERE lead_id = ANY(CAST(:ids AS uuid[])) ORDER BY lead_id, known_at
 """)
 _CYCLES = text("""

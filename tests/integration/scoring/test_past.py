@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
+from sqlalchemy import text
 
+from leadloop.events import timestamp
 from leadloop.v1.agreement_pb2 import Rule
+from leadloop.v1.lead_pb2 import Lead
 from services.scoring.app import build
 from services.scoring.settings import Settings
 from tests.asgi import Client
@@ -193,3 +196,43 @@ async def test_a_score_of_a_time_to_come_supposes_that_nothing_happens(client, h
     assert (now["engagement"], then["engagement"]) == (10, 5)
     assert now["fades"] == {"fades_on": "2026-03-03", "tier": ""}
     assert then["parts"][1]["decayed"] == 5
+
+
+def captured_at(moment: datetime, country: str):
+    event = captured(ONE, country=country)
+    event.received_at.CopyFrom(timestamp(moment))
+    return event
+
+
+async def kept_of(database):
+    async with database.transaction() as work:
+        rows = await work.connection.execute(_KEPT)
+    return [(row[0], Lead.FromString(row[1]).country, row[2]) for row in rows]
+
+
+_KEPT = text("""
+SELECT 'now', lead, known_at FROM leads UNION ALL SELECT 'before', lead, known_at FROM facts
+ORDER BY 3
+""")
+
+
+async def test_a_person_is_kept_once_until_something_else_is_known(handle, database):
+    await handle(signed())
+    await handle(captured_at(MONDAY_MORNING, "DE"))
+    once = await kept_of(database)
+    await handle(captured_at(MONDAY_MORNING + DAY, "AT"))
+    await handle(captured_at(MONDAY_MORNING + DAY, "AT"))
+
+    assert once == [("now", "DE", MONDAY_MORNING)]
+    assert await kept_of(database) == [
+        ("before", "DE", MONDAY_MORNING),
+        ("now", "AT", MONDAY_MORNING + DAY),
+    ]
+
+
+async def test_news_that_come_late_count_from_when_the_others_were_known(handle, database):
+    await handle(signed())
+    await handle(captured_at(MONDAY_MORNING + DAY, "DE"))
+    await handle(captured_at(MONDAY_MORNING, "FR"))
+
+    assert await kept_of(database) == [("now", "FR", MONDAY_MORNING + DAY)]
