@@ -58,6 +58,7 @@ async def up(folder: Path, *, host: str, port: int, tell: Tell) -> None:
             tell(
                 f"Leadloop answers at http://{host}:{listening} (docs: /docs). Ctrl-C stops it."
             )
+            tell(f"Its database, for commands that take --database: {postgres.url}")
 
         await serve(loop.services, loop.transport, loop.app, host=host, port=port, ready=ready)
 
