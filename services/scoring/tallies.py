@@ -318,8 +318,9 @@ def _read(written: str) -> _Worth:
     """Read a kept worth; empty for nothing."""
     if not written:
         return _NOTHING
-    since, _, grown = written.partition(":")
-    return _Worth(int(since), int(grown, 16))
+    # Earlier versions wrote the second number alone, for the day EPOCH.
+    since, _, grown = written.rpartition(":")
+    return _Worth(int(since or 0), int(grown, 16))
 
 
 def _worth_of(days: Sequence[tuple[int, int]], half_life_days: int) -> _Worth:
