@@ -231,6 +231,8 @@ def test_drift_is_told_alone(run):
         ("--leads leads.csv --outcome stage --split soon", "--split: expected a date such as"),
         ("--leads leads.csv --outcome stage --write no/place.yaml", "can't be written"),
         ("--leads leads.csv --outcome stage --database x", "Name one history"),
+        ("--database x --source origin", "--source, --reason and --days are about files"),
+        ("--database x --days 5", "--source, --reason and --days are about files"),
     ],
 )
 def test_what_can_not_be_done_is_one_sentence(run, arguments, said):
