@@ -18,6 +18,7 @@ from services.commands import learn as learn_cli
 from services.commands import model as model_cli
 from services.commands import shadow as shadow_cli
 from services.commands import simulate as simulate_cli
+from services.commands.running import Url
 
 app = typer.Typer(
     name="leadloop",
@@ -45,14 +46,6 @@ problems = Console(stderr=True, style="red")
 RoomName = Literal["intake", "scoring", "handoff", "feedback"]
 Folder = Annotated[
     Path, typer.Option("--folder", help="Where the embedded mode keeps its data and sources.")
-]
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar="LEADLOOP_URL",
-        help="A running Leadloop; its token: LEADLOOP_API_TOKEN.",
-    ),
 ]
 DEFAULT_FOLDER = Path(".leadloop")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.client import DEFAULT_URL, Refused, client_of
+from services.commands.running import Url
 
 if TYPE_CHECKING:
     from leadloop.agreement.checks import Examined, Known
@@ -31,14 +32,6 @@ _STYLES = {"error": "red", "warning": "yellow"}
 # An agreement of a running Leadloop: its name, and a version if not the one in force.
 _REFERENCE = re.compile(r"([a-z][a-z0-9_-]{0,62})(?:@([0-9]{1,9}))?")
 
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar="LEADLOOP_URL",
-        help="A running Leadloop; its token: LEADLOOP_API_TOKEN.",
-    ),
-]
 File = Annotated[Path, typer.Argument(help="The agreement, YAML.", exists=True, dir_okay=False)]
 Name = Annotated[str, typer.Argument(help="The agreement's name.")]
 Sources = Annotated[

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from services.client import DEFAULT_URL, Client, Refused, client_of
+from services.commands.running import Url
 
 model = typer.Typer(
     help="Predictive models that an agreement may name: add one, see what it was learned from.",
@@ -17,14 +18,6 @@ model = typer.Typer(
 )
 out = Console()
 
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar="LEADLOOP_URL",
-        help="A running Leadloop; its token: LEADLOOP_API_TOKEN.",
-    ),
-]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="As `model list` shows it.")]
 # Any: what the API answers, as JSON has it.
 Answer = dict[str, Any]

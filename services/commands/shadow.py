@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from services.client import DEFAULT_URL, client_of
+from services.commands.running import Url
 
 shadow = typer.Typer(
     help="Score live traffic by a proposed agreement too, without effect; see what differs.",
@@ -18,14 +19,6 @@ out = Console()
 LISTED = 20
 _WHY_MAX = 4
 
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar="LEADLOOP_URL",
-        help="A running Leadloop; its token: LEADLOOP_API_TOKEN.",
-    ),
-]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A shadow's id.")]
 # Any: what the API answers, as JSON has it.
 Answer = dict[str, Any]

@@ -1,19 +1,13 @@
 """A backtest on our own past, read from scoring's database in pages."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
-import asyncpg
-
-from leadloop.clock import Clock, SystemClock
-from leadloop.database import Database, is_unreachable
-from leadloop.errors import Rejected
-from leadloop.ids import Ids
+from leadloop.clock import Clock
+from leadloop.database import Database
 from services.lab.backtest.changes_file import gather_in_turn, writing
 from services.lab.backtest.model_remarks import NOT_KEPT, with_models
 from services.lab.backtest.remarks import Deeds, remarks_on_ledger
@@ -33,10 +27,10 @@ from services.lab.backtest.workers import Workers
 from services.lab.history import ledger
 from services.lab.history.aside import SetAside
 from services.lab.history.ledger import Kept, past_lead_of
+from services.lab.history.own import opened, pages
 from services.scoring.models.named import find_named, require_named
 from services.scoring.store import agreement_in_force
 
-PAGE_LEADS: Final = 500
 # What a lead weighs, to tell whether other processes are worth starting.
 LEAD_BYTES: Final = 1_000
 SOURCE: Final = "our own ledger"
@@ -77,33 +71,23 @@ def backtest_ledger(
         Rejected: The database can't be reached, scoring has no tables there, or no agreement
             names a model.
     """
-    with asyncio.Runner() as runner, TemporaryDirectory(prefix="leadloop-") as name:
+    with TemporaryDirectory(prefix="leadloop-") as name:
         folder = Path(name) if options.changes else None
-        database = Database(url, "scoring", clock=clock or SystemClock(), ids=Ids())
-        try:
+        with opened(url, clock) as (runner, database):
             total, proposal = runner.run(_begin(database, proposal))
-            pages = _pages(runner, database, proposal, folder)
-            found = _replay(pages, proposal, total, options.jobs, watch)
-        except Exception as error:
-            if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
-                raise Rejected(
-                    "Scoring's database can't be read: expected one that `leadloop migrate` "
-                    f"has set up, at the address of --database ({type(error).__name__})."
-                ) from error
-            raise
-        finally:
-            runner.run(database.close())
+            tasks = _tasks(pages(runner, database), database.clock.now(), proposal, folder)
+            found = _replay(tasks, proposal, total, options.jobs, watch)
         if options.changes is not None:
             gather_in_turn(options.changes, sorted(Path(name).iterdir()))
     return done(proposal, found, options.people)
 
 
 def _replay(
-    pages: Iterator[PageTask], proposal: Proposal, total: int, jobs: int, watch: Watch
+    tasks: Iterator[PageTask], proposal: Proposal, total: int, jobs: int, watch: Watch
 ) -> Found:
     found = begun(proposal)
     with Workers(jobs, total * LEAD_BYTES) as workers:
-        for one in workers.each(replay_page, pages):
+        for one in workers.each(replay_page, tasks):
             found.merge(one)
             watch(Step("leads", found.counts.leads.all, total))
     return found
@@ -134,16 +118,11 @@ def replay_page(task: PageTask) -> Found:
     return found
 
 
-def _pages(
-    runner: asyncio.Runner, database: Database, proposal: Proposal, folder: Path | None
+def _tasks(
+    pages_read: Iterator[list[Kept]], until: datetime, proposal: Proposal, folder: Path | None
 ) -> Iterator[PageTask]:
-    """Read page after page, each when a process is free for it."""
-    after, until = ledger.FIRST, database.clock.now()
-    for number in count():
-        leads = runner.run(_page(database, after))
-        if not leads:
-            return
-        after = leads[-1].lead_id
+    """Return page after page, each read when a process is free for it."""
+    for number, leads in enumerate(pages_read):
         part = folder / f"{number:09}" if folder else None
         yield PageTask(leads, proposal, until, part)
 
@@ -157,8 +136,3 @@ async def _begin(database: Database, proposal: Proposal) -> tuple[int, Proposal]
         require_named(whole.models, whole.agreements)
         models = await find_named(connection, whole.agreements, whole.models)
         return await ledger.count_leads(connection), whole._replace(models=models)
-
-
-async def _page(database: Database, after: str) -> list[Kept]:
-    async with database.transaction() as work:
-        return await ledger.read_page(work.connection, after, PAGE_LEADS)

@@ -3,18 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
-import asyncpg
 from sqlalchemy import text
 
-from leadloop.clock import SystemClock
 from leadloop.connection import Connection
-from leadloop.database import Database, is_unreachable
-from leadloop.errors import Rejected
-from leadloop.ids import Ids
+from leadloop.database import Database
 from leadloop.v1 import lead_pb2
 from services.lab.backtest.counts import Counts
 from services.lab.backtest.remarks import Remarks, remarks_on_ledger
@@ -23,6 +18,7 @@ from services.lab.history import ledger
 from services.lab.history.aside import SetAside as RowAside
 from services.lab.history.columns import UNKNOWN, alias_of
 from services.lab.history.ledger import Kept, past_lead_of
+from services.lab.history.own import PAGE_LEADS, opened
 from services.lab.learning.material import Material, Sample
 from services.lab.learning.usable import SetAside
 from services.lab.lessons.gather import PERSONAL, Asking, Gathered
@@ -30,7 +26,6 @@ from services.scoring.contract import agreement_of
 from services.scoring.cycles import Stage
 from services.scoring.models.columns import COLUMNS_MAX
 
-PAGE_LEADS: Final = 500
 SOURCE: Final = "our own ledger"
 
 _HANDED_OVER = text("""
@@ -84,7 +79,7 @@ def gather_ledger(
         Rejected: The database can't be reached, or scoring has no tables there.
     """
     agreement = agreement_of(asking.body)
-    with _reading(url) as (runner, database):
+    with opened(url) as (runner, database):
         total, fields, aside = runner.run(_begin(database))
         found = Gathered(Material(agreement, fields), columns=aside, source=SOURCE)
         for page in _pages(runner, database):
@@ -124,28 +119,6 @@ def _remarks(found: Gathered, asking: Asking) -> Remarks:
         "seen, so a rule may matter more among all leads than it does here."
     )
     return Remarks(notes, (*remarks.warnings, bias))
-
-
-@contextmanager
-def _reading(url: str) -> Iterator[tuple[asyncio.Runner, Database]]:
-    """Open scoring's database.
-
-    Raises:
-        Rejected: It can't be reached, or is another one.
-    """
-    with asyncio.Runner() as runner:
-        database = Database(url, "scoring", clock=SystemClock(), ids=Ids())
-        try:
-            yield runner, database
-        except Exception as error:
-            if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
-                raise Rejected(
-                    "Scoring's database can't be read: expected one that `leadloop migrate` "
-                    f"has set up, at the address of --database ({type(error).__name__})."
-                ) from error
-            raise
-        finally:
-            runner.run(database.close())
 
 
 async def _begin(database: Database) -> tuple[int, tuple[str, ...], tuple[SetAside, ...]]:

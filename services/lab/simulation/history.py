@@ -1,21 +1,17 @@
 """A history as what comes: each lead with what became known of it, and when."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-
-import asyncpg
+from itertools import chain
 
 from leadloop.clock import SystemClock
-from leadloop.database import Database, is_unreachable
+from leadloop.database import Database
 from leadloop.errors import Rejected
-from leadloop.ids import Ids
 from services.lab.backtest.reads import asked_by
-from services.lab.history import ledger
 from services.lab.history.export import Told, Wanted, reading
-from services.lab.history.ledger import Kept, past_lead_of
+from services.lab.history.ledger import past_lead_of
+from services.lab.history.own import opened, pages
 from services.lab.history.past import PastLead
 from services.lab.simulation.arrivals import arrivals_of
 from services.lab.simulation.leads import ByRules, Prospect, Seen
@@ -24,7 +20,6 @@ from services.lab.simulation.trial import Trial
 from services.scoring.definition import Agreement
 from services.scoring.models.named import find_named
 
-_PAGE_LEADS = 500
 _TELL_EVERY = 1_000
 _DAY = timedelta(days=1)
 
@@ -116,8 +111,8 @@ def from_ledger(url: str, trials: Sequence[Trial], tell: Tell) -> tuple[Coming, 
     """
     gathered = _Gathered(trials, SystemClock().now())
     tell("reading our own ledger")
-    with _reading(url) as (runner, database):
-        kept = map(past_lead_of, _kept(runner, database))
+    with opened(url) as (runner, database):
+        kept = map(past_lead_of, chain.from_iterable(pages(runner, database)))
         _take_all(gathered, (one for one in kept if one is not None), tell)
     return gathered.coming(), f"Leads: {gathered.seen:,} of our own ledger."
 
@@ -128,7 +123,7 @@ def models_kept(url: str, trials: Sequence[Trial], models: Sequence[str]) -> tup
     Raises:
         Rejected: The database can't be read.
     """
-    with _reading(url) as (runner, database):
+    with opened(url) as (runner, database):
         return runner.run(_models(database, trials, models))
 
 
@@ -140,40 +135,11 @@ async def _models(
         return await find_named(work.connection, definitions, models)
 
 
-@contextmanager
-def _reading(url: str) -> Iterator[tuple[asyncio.Runner, Database]]:
-    with asyncio.Runner() as runner:
-        database = Database(url, "scoring", clock=SystemClock(), ids=Ids())
-        try:
-            yield runner, database
-        except Exception as error:
-            if is_unreachable(error) or isinstance(error, asyncpg.UndefinedTableError):
-                raise Rejected(
-                    "Scoring's database can't be read: expected one that `leadloop migrate` "
-                    f"has set up, at the address of --database ({type(error).__name__})."
-                ) from error
-            raise
-        finally:
-            runner.run(database.close())
-
-
 def _take_all(gathered: _Gathered, leads: Iterable[PastLead], tell: Tell) -> None:
     for lead in leads:
         gathered.take(lead)
         if gathered.seen % _TELL_EVERY == 0:
             tell(f"{gathered.seen:,} leads read, {len(gathered.prospects):,} of them qualify")
-
-
-def _kept(runner: asyncio.Runner, database: Database) -> Iterator[Kept]:
-    after = ledger.FIRST
-    while leads := runner.run(_page(database, after)):
-        after = leads[-1].lead_id
-        yield from leads
-
-
-async def _page(database: Database, after: str) -> list[Kept]:
-    async with database.transaction() as work:
-        return await ledger.read_page(work.connection, after, _PAGE_LEADS)
 
 
 def _wanted(agreements: Sequence[Agreement]) -> Wanted:

@@ -140,7 +140,7 @@ async def test_the_ledger_is_replayed_beside_the_agreement_in_force(three_leads,
 async def test_every_change_of_our_own_leads_is_written_page_by_page(
     three_leads, database, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("services.lab.backtest.ledger_run.PAGE_LEADS", 1)
+    monkeypatch.setattr("services.lab.history.own.PAGE_LEADS", 1)
     easier = signed(version=2, rules=(GERMAN, Rule(name="any", condition="true", points=30)))
     options = Options(jobs=1, changes=tmp_path / "changes.csv")
 
