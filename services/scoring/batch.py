@@ -50,7 +50,6 @@ class Batch:
         is_shadowed: bool = False,
     ) -> None:
         """Take over locked states; `open_batch` reads them."""
-        self.agreement = agreement
         self.judge = Judge(agreement)
         self._is_shadowed = is_shadowed
         self._work = work
@@ -227,12 +226,12 @@ class Batch:
         """Take over the state `after`, judged by the agreement and with what that decides."""
         if activity is not None:
             self._ledgers.add(before, activity)
-        if self.agreement is not None:
+        if self.judge.agreement is not None:
             told = [activity] if activity is not None else ()
             after = after._replace(cycle=self.judge.reopened(after, told))
             ledger = self._ledgers.of(before)
             standing = self.judge.standing(before, after, activity, ledger)
-            after = self._decided(before, after, standing, self.agreement, cause)
+            after = self._decided(before, after, standing, self.judge.agreement, cause)
         self._states[after.lead_id] = after
         if after != before:
             self._changed[after.lead_id] = after

@@ -242,7 +242,7 @@ async def _read_and_record(
 
 def _twice(batch: Batch, told: Sequence[Told]) -> list[str]:
     """Return the leads whose own newer activity in this batch may close the day of another."""
-    if batch.agreement is None or not batch.agreement.closes_days:
+    if batch.judge.agreement is None or not batch.judge.agreement.closes_days:
         return []
     times = Counter(one.record_id for one in told)
     return [lead_id for lead_id, count in times.items() if count > 1]
