@@ -1,9 +1,9 @@
 """Where a lead stands in a model's trees; only those that ask about what moved are walked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from leadloop.conditions import Values
-from services.scoring.models.forest import LEAF, Tree
+from services.scoring.models.forest import value_of
 from services.scoring.models.model import Model, whole
 from services.scoring.models.predictor import as_score
 
@@ -21,7 +21,7 @@ class Leaves:
         """Walk all trees: something else is known of the lead."""
         predictor = self._model.predictor
         self._row = row = predictor.row(facts, strengths)
-        self._values = [_leaf(tree, row) for tree in predictor.forest.trees]
+        self._values = [value_of(tree, row) for tree in predictor.forest.trees]
 
     def move(self, strengths: Mapping[str, float]) -> None:
         """Walk the trees that ask about these rules; the facts are as before."""
@@ -32,7 +32,7 @@ class Leaves:
             self._row[place] = strength
             again.update(numbers)
         for number in again:
-            self._values[number] = _leaf(trees[number], self._row)
+            self._values[number] = value_of(trees[number], self._row)
 
     def said(self) -> int:
         """Return what the model says: exactly what `Model.predicted` does."""
@@ -42,10 +42,3 @@ class Leaves:
         for value in self._values:
             total += value
         return whole(as_score(chances.of(total)))
-
-
-def _leaf(tree: Tree, row: Sequence[float]) -> float:
-    node = tree[0]
-    while node.feature != LEAF:
-        node = tree[node.left if node.goes_left(row[node.feature]) else node.right]
-    return node.value

@@ -61,15 +61,20 @@ class Forest:
         """Return what the trees say of one lead, a value for each feature."""
         total = self.base
         for tree in self.trees:
-            node = tree[0]
-            while node.feature != LEAF:
-                node = tree[node.left if node.goes_left(row[node.feature]) else node.right]
-            total += node.value
+            total += value_of(tree, row)
         return total
 
     def to_json(self) -> dict[str, object]:
         """Return lists and numbers only."""
         return {"base": self.base, "trees": [[_listed(n) for n in tree] for tree in self.trees]}
+
+
+def value_of(tree: Tree, row: Sequence[float]) -> float:
+    """Return what the leaf adds that a lead comes to, by a value for each feature."""
+    node = tree[0]
+    while node.feature != LEAF:
+        node = tree[node.left if node.goes_left(row[node.feature]) else node.right]
+    return node.value
 
 
 def read_forest(kept: Mapping[str, Any]) -> Forest:
