@@ -26,6 +26,7 @@ from leadloop.relay import Relay
 from leadloop.schema import INBOX, OUTBOX, PARKED
 from leadloop.v1.lead_pb2 import LeadCaptured
 
+NAME: Final = "bare"
 TOPIC: Final = route_of(LeadCaptured).topic
 
 TABLES: Final = """
@@ -48,14 +49,14 @@ ON CONFLICT (lead_id) DO UPDATE SET events = leads.events + 1, changed_at = excl
 """)
 
 
-def prefix_of(stage: int) -> str:
-    """Return what stands before the name of the topic that a stage reads."""
-    return f"bare{stage}."
+def prefix_of(stage: int, chain: str = NAME) -> str:
+    """Return what stands before the name of the topic that a stage of a chain reads."""
+    return f"{chain}{stage}."
 
 
-async def save_and_pass_on(work: Work, captures: Sequence[Envelope[LeadCaptured]]) -> None:
-    """Keep one row a lead and promise the same event to the next stage."""
-    leads = {capture.key: capture.event.lead for capture in captures}
+async def save(work: Work, captured: Sequence[LeadCaptured]) -> None:
+    """Keep one row a lead."""
+    leads = {event.lead_id: event.lead for event in captured}
     await work.connection.execute(
         _SAVE,
         {
@@ -65,18 +66,23 @@ async def save_and_pass_on(work: Work, captures: Sequence[Envelope[LeadCaptured]
             "companies": [lead.company for lead in leads.values()],
         },
     )
+
+
+async def save_and_pass_on(work: Work, captures: Sequence[Envelope[LeadCaptured]]) -> None:
+    """Keep one row a lead and promise the same event to the next stage."""
+    await save(work, [capture.event for capture in captures])
     await promise(work, [Promise(capture.event, capture) for capture in captures])
 
 
-async def run_stage(stage: int, url: str, kafka: str) -> None:
+async def run_stage(stage: int, url: str, kafka: str, chain: str = NAME) -> None:
     """Read from this stage's topic, write to the next one's, until ended."""
-    name = f"bare{stage}"
+    name = f"{chain}{stage}"
     database = Database(url, name, clock=SystemClock(), ids=Ids())
     await ground.make_schema(database, OUTBOX, INBOX, PARKED, TABLES)
     inbox = Inbox(database, {LeadCaptured: save_and_pass_on}, service=name)
-    source = KafkaTransport(kafka, client=name, topic_prefix=prefix_of(stage))
+    source = KafkaTransport(kafka, client=name, topic_prefix=prefix_of(stage, chain))
     source.subscribe(name, [TOPIC], inbox.handle)
-    target = KafkaTransport(kafka, client=name, topic_prefix=prefix_of(stage + 1))
+    target = KafkaTransport(kafka, client=name, topic_prefix=prefix_of(stage + 1, chain))
     relay = Relay(database, target, service=name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(source.run())
@@ -93,7 +99,7 @@ def main(
     kafka: Annotated[str, typer.Option(help="The broker.")],
 ) -> None:
     """Run one of the four stages until ended."""
-    configure(level="INFO", service=f"bare{stage}", json=True)
+    configure(level="INFO", service=f"{NAME}{stage}", json=True)
     uvloop.run(run_stage(stage, url, kafka))
 
 

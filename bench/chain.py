@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from google.protobuf.message import Message
 
-from bench import assembled, bare, report
+from bench import assembled, bare, ends, report
 from bench.cores import Meter, Spent
 from bench.leads import email_of, lead_of
 from deploy.child import Child
@@ -32,20 +32,31 @@ WARM_UP_SHARE: Final = 10
 SILENCE_SECONDS: Final = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chain:
     """One way to build four stages.
 
     Attributes:
         name: For people.
         module: Runs a stage: `python -m module STAGE`.
+        options: Further words of that command.
         topic: Names the topic that a stage reads; the fifth one is the end.
-        record: Makes what the first stage reads about a lead of this number.
     """
 
     name: str
     module: str
+    options: Sequence[str] = ()
     topic: Callable[[int], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedChain(Chain):
+    """A chain that is fed over Kafka, and read there at its end.
+
+    Attributes:
+        record: Makes what the first stage reads about a lead of this number.
+    """
+
     record: Callable[[int], Record]
 
 
@@ -121,15 +132,28 @@ def _assembled_record(number: int) -> Record:
     return Record("", captured.lead_id, captured.model_dump_json().encode(), headers)
 
 
-BARE: Final = Chain(
-    "the bare chain",
-    "bench.bare",
-    lambda stage: bare.prefix_of(stage) + bare.TOPIC,
-    _bare_record,
+BARE: Final = FedChain(
+    name="the bare chain",
+    module="bench.bare",
+    topic=lambda stage: bare.prefix_of(stage) + bare.TOPIC,
+    record=_bare_record,
 )
-ASSEMBLED: Final = Chain(
-    "what most teams assemble", "bench.assembled", assembled.topic_of, _assembled_record
+ASSEMBLED: Final = FedChain(
+    name="what most teams assemble",
+    module="bench.assembled",
+    topic=assembled.topic_of,
+    record=_assembled_record,
 )
+
+
+def between_ends(door: int, receiver: int) -> Chain:
+    """Return the bare chain from webhooks at the one port to webhooks at the other."""
+    return Chain(
+        name="the bare chain, webhook to CRM",
+        module="bench.ends",
+        options=("--door", str(door), "--receiver", str(receiver)),
+        topic=lambda stage: ends.prefix_of(stage) + bare.TOPIC,
+    )
 
 
 async def create_topics(bootstrap: str, chain: Chain) -> None:
@@ -144,12 +168,12 @@ async def create_topics(bootstrap: str, chain: Chain) -> None:
 
 
 @contextmanager
-def stages_of(chain: Chain, place: Place) -> Iterator[Sequence[Child]]:
-    """Run the four processes of a chain."""
+def stages_of(chain: Chain, place: Place) -> Iterator[Mapping[str, int]]:
+    """Run the four processes of a chain; give their ids by name."""
     where = ("--url", place.url, "--kafka", place.kafka)
     children = [
         Child(
-            [sys.executable, "-m", chain.module, str(stage), *where],
+            [sys.executable, "-m", chain.module, str(stage), *where, *chain.options],
             log=place.folder / f"{chain.module}-{stage}.log",
         )
         for stage in STAGES
@@ -157,14 +181,14 @@ def stages_of(chain: Chain, place: Place) -> Iterator[Sequence[Child]]:
     try:
         for child in children:
             child.start()
-        yield children
+        yield {f"stage {n}": child.pid for n, child in zip(STAGES, children, strict=True)}
     finally:
         for child in children:
             child.stop()
 
 
 async def _throughput(
-    chain: Chain, place: Place, stages: Mapping[str, int], leads: int
+    chain: FedChain, place: Place, stages: Mapping[str, int], leads: int
 ) -> Throughput:
     """Feed a running chain; measure from the first event in to the last one out."""
     end = AIOKafkaConsumer(
@@ -187,7 +211,7 @@ async def _throughput(
 
 
 async def _pass(
-    chain: Chain, producer: AIOKafkaProducer, end: AIOKafkaConsumer, numbers: range
+    chain: FedChain, producer: AIOKafkaProducer, end: AIOKafkaConsumer, numbers: range
 ) -> float:
     """Feed these leads and wait until all have come out; return the seconds that it took."""
     records = [chain.record(number) for number in numbers]
@@ -217,9 +241,8 @@ async def _feed(producer: AIOKafkaProducer, topic: str, records: Sequence[Record
     await producer.flush()
 
 
-def measure(chain: Chain, place: Place, leads: int) -> Throughput:
+def measure(chain: FedChain, place: Place, leads: int) -> Throughput:
     """Build a chain and measure it, after some leads that warm it up."""
     asyncio.run(create_topics(place.kafka, chain))
-    with stages_of(chain, place) as children:
-        stages = {f"stage {n}": child.pid for n, child in zip(STAGES, children, strict=True)}
+    with stages_of(chain, place) as stages:
         return asyncio.run(_throughput(chain, place, stages, leads))

@@ -1,21 +1,25 @@
-"""Leads a second and time through the whole loop, beside two other ways to do four stages."""
+"""Leads a second and time through the whole loop, beside other ways to do four stages."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 
 from bench import chain, cores, ground, report
-from bench.chain import ASSEMBLED, BARE, Chain, Place, Throughput
+from bench.chain import ASSEMBLED, BARE, FedChain, Place, Throughput, between_ends
 from bench.poster import Posted
 from bench.whole import Whole, wait_for
+from deploy.broker import free_port
 from leadloop.postgres import DATABASE
 
 # Numbers of leads: one range for each phase, so that none is taken for a repetition.
 FIRST_WARM_UP: Final = 3_000_000
 FIRST_FAST: Final = 1_000_000
 FIRST_STEADY: Final = 2_000_000
+FIRST_BETWEEN_ENDS: Final = 4_000_000
+FIRST_WARM_UP_BETWEEN_ENDS: Final = 5_000_000
 SILENCE_SECONDS: Final = 60.0
 NANOSECONDS_PER_MS: Final = 1e6
 NANOSECONDS_PER_S: Final = 1e9
@@ -52,8 +56,10 @@ class Figures:
         leads: Delivered to the CRM at full speed.
         leads_per_second: From the first post to the last delivery.
         bare: The same of the bare chain.
+        bare_webhook_to_crm: The same of the bare chain between the same sender and CRM.
         assembled: The same of the assembled one.
         of_bare: The loop's share of the bare chain's throughput.
+        of_bare_webhook_to_crm: The same of the one between sender and CRM.
         times_assembled: How many times the assembled chain's throughput the loop's is.
         p50_ms: From a webhook's 2xx to the CRM, in the median, at a constant rate.
         p99_ms: What 99 of 100 leads do not exceed.
@@ -63,8 +69,10 @@ class Figures:
     leads: int
     leads_per_second: float
     bare: float
+    bare_webhook_to_crm: float
     assembled: float
     of_bare: float
+    of_bare_webhook_to_crm: float
     times_assembled: float
     p50_ms: float
     p99_ms: float
@@ -84,44 +92,89 @@ class Passage:
     ms: Sequence[float]
 
 
+@dataclass(frozen=True)
+class Phase:
+    """Some leads and where they are posted.
+
+    Attributes:
+        first: The first lead's number.
+        port: Of 127.0.0.1; None for intake's.
+    """
+
+    first: int
+    port: int | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What the other ways came to."""
+
+    bare: Throughput
+    between_ends: Throughput
+    assembled: Throughput
+
+
 def measure(whole: Whole, sizes: Sizes) -> Passage:
     """Measure the loop at full speed, then at a constant rate."""
-    _warm_up(whole, sizes)
-    return Passage(_at_full_speed(whole, sizes), _steadily(whole, sizes))
+    _warm_up(whole, sizes, Phase(FIRST_WARM_UP))
+    fast = _at_full_speed(whole, sizes, Phase(FIRST_FAST), whole.services())
+    return Passage(fast, _steadily(whole, sizes))
 
 
-def measure_beside(whole: Whole, other: Chain, leads: int) -> Throughput:
-    """Measure a chain on the same broker and database, the services being stopped."""
+def measure_beside(whole: Whole, other: FedChain, leads: int) -> Throughput:
+    """Measure a chain that is fed over Kafka on the same broker and database."""
     report.tell(f"starting {other.name}")
+    return chain.measure(other, _place(whole), leads)
+
+
+def measure_between_ends(whole: Whole, sizes: Sizes) -> Throughput:
+    """Measure the bare chain between the same sender and the same CRM."""
+    door = free_port()
+    other = between_ends(door, whole.receiver_port)
+    report.tell(f"starting {other.name}")
+    place = _place(whole)
+    asyncio.run(chain.create_topics(place.kafka, other))
+    with chain.stages_of(other, place) as stages:
+        _warm_up(whole, sizes, Phase(FIRST_WARM_UP_BETWEEN_ENDS, door))
+        return _at_full_speed(whole, sizes, Phase(FIRST_BETWEEN_ENDS, door), stages)
+
+
+def _place(whole: Whole) -> Place:
+    """Return what the loop stood on, its services being stopped."""
     for child in whole.stack.services.values():
         child.stop()
     postgres, broker = whole.stack.postgres, whole.stack.broker
-    place = Place(postgres.url_of(DATABASE), broker.bootstrap, whole.folder, whole.ground())
-    return chain.measure(other, place, leads)
+    return Place(postgres.url_of(DATABASE), broker.bootstrap, whole.folder, whole.ground())
 
 
-def _warm_up(whole: Whole, sizes: Sizes) -> None:
+def _warm_up(whole: Whole, sizes: Sizes, phase: Phase) -> None:
     """Let every process load its code, fill its caches and plan its statements."""
     before = whole.delivered()
     posting = whole.poster(
-        "warm-up", "--first", str(FIRST_WARM_UP), "--count", str(sizes.warm_up)
+        f"warm-up-{phase.first}",
+        *("--first", str(phase.first), "--count", str(sizes.warm_up)),
+        port=phase.port,
     )
     _wait(whole, "leads to warm up", before + sizes.warm_up)
     posting.finish()
 
 
-def _at_full_speed(whole: Whole, sizes: Sizes) -> Throughput:
-    """Post as fast as intake answers; return the throughput of what was delivered."""
+def _at_full_speed(
+    whole: Whole, sizes: Sizes, phase: Phase, stages: Mapping[str, int]
+) -> Throughput:
+    """Post as fast as there are answers; return the throughput of what was delivered."""
     before = whole.delivered()
     posting = whole.poster(
-        "fast",
-        *("--first", str(FIRST_FAST), "--count", str(sizes.leads)),
+        f"fast-{phase.first}",
+        *("--first", str(phase.first), "--count", str(sizes.leads)),
         *("--connections", str(sizes.connections)),
+        port=phase.port,
     )
-    meter = cores.Meter({**whole.processes(), "the sender": posting.child.pid})
+    meter = cores.Meter({**stages, **whole.around(), "the sender": posting.child.pid})
     delivered = _wait(whole, "leads delivered", before + sizes.leads) - before
     spent = meter.spent()
-    came = [d.came_ns for d in whole.deliveries() if FIRST_FAST <= d.number < FIRST_STEADY]
+    numbers = range(phase.first, phase.first + sizes.leads)
+    came = [d.came_ns for d in whole.deliveries() if d.number in numbers]
     seconds = (max(came) - posting.finish().began_ns) / NANOSECONDS_PER_S
     return Throughput(delivered, seconds, spent)
 
@@ -175,27 +228,36 @@ def main(
     sizes = Sizes(leads, assembled_leads, rate, seconds, connections)
     with ground.folder_of("loop", keep=keep) as folder, Whole(folder) as whole:
         passage = measure(whole, sizes)
+        between = measure_between_ends(whole, sizes)
         bare = measure_beside(whole, BARE, leads)
         assembled = measure_beside(whole, ASSEMBLED, assembled_leads)
-    _present(sizes, passage, bare, assembled)
+    _present(sizes, passage, Beside(bare, between, assembled))
 
 
-def _present(sizes: Sizes, passage: Passage, bare: Throughput, assembled: Throughput) -> None:
+def _present(sizes: Sizes, passage: Passage, beside: Beside) -> None:
+    bare, between, assembled = beside.bare, beside.between_ends, beside.assembled
     ours = passage.fast.leads_per_second
     figures = Figures(
         leads=passage.fast.leads,
         leads_per_second=ours,
         bare=bare.leads_per_second,
+        bare_webhook_to_crm=between.leads_per_second,
         assembled=assembled.leads_per_second,
         of_bare=ours / bare.leads_per_second,
+        of_bare_webhook_to_crm=ours / between.leads_per_second,
         times_assembled=ours / assembled.leads_per_second,
         p50_ms=report.quantile(passage.ms, 0.5),
         p99_ms=report.quantile(passage.ms, 0.99),
         rate=sizes.rate,
     )
-    ways = {"leadloop": passage.fast, BARE.name: bare, ASSEMBLED.name: assembled}
+    ways = {
+        "leadloop": passage.fast,
+        "the bare chain, webhook to CRM": between,
+        BARE.name: bare,
+        ASSEMBLED.name: assembled,
+    }
     report.table(
-        "Webhook to CRM over four processes, and two chains of four stages",
+        "Webhook to CRM over four processes, and three chains of four stages",
         ("", "leads/s", "cores kept busy", "ms of a core for each lead"),
         [(name, *_row(way)) for name, way in ways.items()],
     )

@@ -39,9 +39,9 @@ class Whole:
                 "LEADLOOP_ALLOW_PRIVATE_ENDPOINTS": "true",
             },
         )
-        self._receiver_port = free_port()
+        self.receiver_port = free_port()
         self._receiver = Child(
-            _python("bench.receiver", "--port", str(self._receiver_port)),
+            _python("bench.receiver", "--port", str(self.receiver_port)),
             log=folder / "logs" / "receiver.log",
         )
 
@@ -75,22 +75,25 @@ class Whole:
         self.stack.stop()
         self._receiver.stop()
 
-    def poster(self, name: str, *arguments: str) -> "Posting":
-        """Start a process that posts leads; it writes what was taken into a file of its own."""
-        return Posting(self.folder, name, self.stack.ports["intake"], arguments)
+    def poster(self, name: str, *arguments: str, port: int | None = None) -> "Posting":
+        """Start a process that posts leads to intake, or to a port; it notes what was taken."""
+        return Posting(self.folder, name, port or self.stack.ports["intake"], arguments)
 
     def delivered(self) -> int:
         """Return how many different leads the CRM has got."""
-        return receiver.ask_count(self._receiver_port)
+        return receiver.ask_count(self.receiver_port)
 
     def deliveries(self) -> list[receiver.Delivery]:
         """Return every delivery that the CRM has got."""
-        return receiver.ask_log(self._receiver_port)
+        return receiver.ask_log(self.receiver_port)
 
-    def processes(self) -> dict[str, int]:
-        """Return the process ids of all parts by name."""
-        services = {name: child.pid for name, child in self.stack.services.items()}
-        return {**services, **self.ground(), "the CRM": self._receiver.pid}
+    def services(self) -> dict[str, int]:
+        """Return the process ids of the four services by name."""
+        return {name: child.pid for name, child in self.stack.services.items()}
+
+    def around(self) -> dict[str, int]:
+        """Return the process ids of what is there beside the services."""
+        return {**self.ground(), "the CRM": self._receiver.pid}
 
     def ground(self) -> dict[str, int]:
         """Return the process ids of what the services stand on."""
@@ -118,7 +121,7 @@ class Whole:
             self._say("handoff", "PUT", path, {"name": f"Seller {number}"})
 
     def _subscribe(self) -> None:
-        url = f"http://127.0.0.1:{self._receiver_port}/"
+        url = f"http://127.0.0.1:{self.receiver_port}/"
         said = {"url": url, "event_types": ["HandoffRouted"]}
         self._say("handoff", "POST", "/v1/endpoints", said)
 

@@ -26,3 +26,11 @@ def test_no_lead_is_lost_or_doubled_when_parts_are_killed(whole):
     figures, _ = kill.measure(whole, sizes)
 
     assert (figures.leads, figures.lost, figures.doubled) == (60, 0, 0)
+
+
+# The last one: it stops the services.
+def test_every_lead_posted_reaches_the_crm_through_the_bare_chain_too(whole):
+    throughput = loop.measure_between_ends(whole, FEW)
+
+    assert throughput.leads == 100
+    assert {"stage 1", "stage 4", "the CRM"} <= {one.part for one in throughput.spent}
