@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -63,6 +65,38 @@ _FOUND = {
 }
 
 
+# What was expected, by the validator's type of an error or else by that type's first word.
+_EXPECTED = {
+    "missing": "a value",
+    "extra_forbidden": "no such field",
+    "string": "a string",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text of {min_length} or more characters",
+    "string_too_long": "text of at most {max_length} characters",
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "decimal_max_places": "at most {decimal_places} decimal places",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "bool": "true or false",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "uuid": "a UUID",
+    "date": "a date by ISO 8601",
+    "datetime": "a date and time by ISO 8601",
+    "timezone_aware": "a time with a zone",
+    "list": "an array",
+    "dict": "an object",
+    "model": "an object",
+    "too_short": "{min_length} or more items",
+    "too_long": "at most {max_length} items",
+}
+
+
 def to_response(problem: Problem) -> Response:
     """Return the HTTP answer that says this problem."""
     body: dict[str, object] = {
@@ -92,9 +126,14 @@ def plain(status: int, detail: str, headers: Mapping[str, str] | None = None) ->
     return _respond(body, status, headers)
 
 
-def from_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """Return the problem that names each field, never what somebody wrote into it."""
-    fields = [_field_error(error) for error in errors[:ERRORS_MAX]]
+def from_validation(errors: Sequence[Mapping[str, Any]], body: object = None) -> Problem:
+    """Return the problem that names each field, never what somebody wrote into it.
+
+    Args:
+        errors: As pydantic tells them.
+        body: The type of the request's body, to say what its fields are; None when unknown.
+    """
+    fields = [_field_error(error, body) for error in errors[:ERRORS_MAX]]
     if any(error["type"] == "json_invalid" for error in errors):
         return Malformed("The body is not JSON that can be read.", *fields)
     return Rejected("The request does not fit what this route takes.", *fields)
@@ -107,9 +146,11 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, Problem)  # noqa: S101 (registered for this type)
         return to_response(error)
 
-    def on_validation(_: Request, error: Exception) -> Response:
+    def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 (as above)
-        return to_response(from_validation(error.errors()))
+        field = getattr(request.scope.get("route"), "body_field", None)
+        body = field.field_info.annotation if field else None
+        return to_response(from_validation(error.errors(), body))
 
     def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 (as above)
@@ -125,19 +166,52 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _field_error(error: Mapping[str, Any]) -> FieldError:
+def _field_error(error: Mapping[str, Any], body: object) -> FieldError:
     place, *path = error["loc"] or ("body",)
     if error["type"] == "json_invalid":
         return FieldError("", "JSON", f"{error['ctx']['error']} (byte {path[-1]})")
     where = pointer(path) if place == "body" else f"{place} {'.'.join(map(str, path))}"
-    found = "nothing" if error["type"] == "missing" else _found(error.get("input"))
-    return FieldError(where, _expected(error), found)
+    # A room may say `missing_...` itself, of a field that another one asks for.
+    is_missing = error["type"].startswith("missing")
+    expected = _expected(error) + (_more(error, body, path) if place == "body" else "")
+    return FieldError(where, expected, "nothing" if is_missing else _found(error.get("input")))
 
 
 def _expected(error: Mapping[str, Any]) -> str:
-    """Return the validator's sentence; only its rule, so without what it found."""
-    sentence = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return "a value" if error["type"] == "missing" else sentence
+    """Return the rule that was broken, so without what was found."""
+    kind = str(error["type"])
+    words = _EXPECTED.get(kind) or _EXPECTED.get(kind.partition("_")[0])
+    if words is None or kind.startswith("missing_"):
+        return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return words.format_map(error.get("ctx", {}))
+
+
+def _more(error: Mapping[str, Any], body: object, path: Sequence[str | int]) -> str:
+    """Return what the body's model adds: its fields, or what a field is."""
+    if not path:
+        return ""
+    fields = _fields_at(body, path[:-1])
+    if error["type"] == "extra_forbidden" and fields:
+        return f"; there are {', '.join(fields)}"
+    field = fields.get(str(path[-1]))
+    if error["type"] == "string_pattern_mismatch" and field and field.description:
+        return f" ({field.description})"
+    return ""
+
+
+def _fields_at(model: object, path: Sequence[str | int]) -> dict[str, FieldInfo]:
+    """Return the fields of the object at a path into a model; none when it has no model."""
+    for name in (part for part in path if isinstance(part, str)):
+        field = _fields(model).get(name)
+        model = field.annotation if field else None
+    return _fields(model)
+
+
+def _fields(model: object) -> dict[str, FieldInfo]:
+    """Return a model's fields as they are sent, also of one in a list or beside null."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return {field.alias or name: field for name, field in model.model_fields.items()}
+    return {name: field for part in get_args(model) for name, field in _fields(part).items()}
 
 
 def _found(value: object) -> str:

@@ -1,11 +1,14 @@
 import re
+from datetime import datetime
+from decimal import Decimal
 from random import Random
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
 import orjson
 import pytest
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -22,6 +25,23 @@ class Person(BaseModel):
     tags: list[str] = []
 
 
+class Card(BaseModel):
+    """One field of each kind that requests have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID | None = None
+    code: str = Field("EUR", pattern="^[A-Z]{3}$", description="ISO 4217.")
+    plain: str = Field("abc", pattern="^[a-z]+$")
+    name: str = Field("Ada", min_length=2, max_length=5)
+    kind: Literal["call", "mail"] = "call"
+    at: datetime | None = None
+    ratio: float = Field(0.5, gt=0, lt=1)
+    value: Decimal = Field(Decimal(0), le=10, decimal_places=2)
+    on: bool = False
+    owners: list[Person] = Field([], max_length=2)
+
+
 router = Router(prefix="/v1")
 
 
@@ -33,6 +53,11 @@ async def note(work, key: str) -> None:
 async def create_person(person: Person, work: WorkDep) -> dict[str, str]:
     await note(work, person.email)
     return {"trace": work.traceparent}
+
+
+@router.post("/cards")
+async def create_card(card: Card) -> None:
+    pass
 
 
 @router.post("/people/late")
@@ -165,6 +190,53 @@ async def test_every_wrong_field_is_named_and_no_value_is_repeated(client):
     assert problem["errors"][0]["expected"] == "a value"
     assert "thirty-six" not in answer.body.decode()
     assert "example.com" not in answer.body.decode()
+
+
+ADA_AGED = {"email": "ada@example.com", "age": 36}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer", "expected"),
+    [
+        ({"id": "x"}, "/id", "a UUID"),
+        ({"id": 7}, "/id", "a UUID"),
+        ({"code": "euro"}, "/code", "text that matches ^[A-Z]{3}$ (ISO 4217.)"),
+        ({"plain": "7"}, "/plain", "text that matches ^[a-z]+$"),
+        ({"name": "A"}, "/name", "text of 2 or more characters"),
+        ({"name": "Adalbert"}, "/name", "text of at most 5 characters"),
+        ({"name": 7}, "/name", "a string"),
+        ({"name": None}, "/name", "a string"),
+        ({"kind": "fax"}, "/kind", "'call' or 'mail'"),
+        ({"at": "soon"}, "/at", "a date and time by ISO 8601"),
+        ({"ratio": 0}, "/ratio", "more than 0.0"),
+        ({"ratio": 1}, "/ratio", "less than 1.0"),
+        ({"ratio": "half"}, "/ratio", "a number"),
+        ({"value": 11}, "/value", "10 or less"),
+        ({"value": "1.234"}, "/value", "at most 2 decimal places"),
+        ({"value": "NaN"}, "/value", "a finite number"),
+        ({"on": "perhaps"}, "/on", "true or false"),
+        ({"owners": {}}, "/owners", "an array"),
+        ({"owners": [ADA_AGED] * 3}, "/owners", "at most 2 items"),
+        ({"owners": ["ada"]}, "/owners/0", "an object"),
+        ({"owners": [{**ADA_AGED, "age": 1.5}]}, "/owners/0/age", "a whole number"),
+        ({"owners": [{**ADA_AGED, "age": -1}]}, "/owners/0/age", "0 or more"),
+        ({"owners": [{"age": 1}]}, "/owners/0/email", "a value"),
+    ],
+)
+async def test_what_was_expected_is_said_in_our_words(client, wrong, pointer, expected):
+    answer = await client.post("/v1/cards", wrong)
+
+    (error,) = answer.json()["errors"]
+    assert (error["pointer"], error["expected"]) == (pointer, expected)
+
+
+async def test_an_unknown_field_is_told_beside_the_fields_there_are(client):
+    answer = await client.post("/v1/cards", {"nmae": "Ada"})
+
+    (error,) = answer.json()["errors"]
+    assert error["expected"] == (
+        "no such field; there are id, code, plain, name, kind, at, ratio, value, on, owners"
+    )
 
 
 async def test_wrong_parts_of_the_path_and_the_query_are_named(client):
