@@ -126,7 +126,7 @@ def sales_levels(rows: Sequence[Row]) -> RenderableType:
         table.add_row(
             row["tier"],
             row["kind"],
-            _duration(row["allowed_seconds"]),
+            _agreed(row),
             str(row["met"]),
             str(row["late"]),
             str(row["breached"]),
@@ -328,6 +328,11 @@ def _duration(seconds: float | None) -> str:
     if not hours:
         return f"{minutes} min"
     return f"{hours} h {minutes}" if minutes else f"{hours} h"
+
+
+def _agreed(row: Row) -> str:
+    shortest, longest = (_duration(row[f"allowed_seconds_{end}"]) for end in ("min", "max"))
+    return longest if shortest == longest else f"{shortest} to {longest}"
 
 
 def _count(row: Row | None) -> str:

@@ -121,7 +121,13 @@ def _clock_line(row: ClockRow) -> Sequence[str]:
     kept = f"{round(100 * row.met / ended)}%" if ended else "-"
     counts = map(str, (row.met, row.late, row.breached, row.running))
     times = (duration(row.p50_seconds), duration(row.p95_seconds))
-    return (row.tier or NONE, row.kind, duration(row.allowed_seconds), *counts, kept, *times)
+    return (row.tier or NONE, row.kind, _agreed(row), *counts, kept, *times)
+
+
+def _agreed(row: ClockRow) -> str:
+    """Return what was agreed: one time, or from the shortest to the longest of the versions."""
+    shortest, longest = duration(row.allowed_seconds_min), duration(row.allowed_seconds_max)
+    return longest if shortest == longest else f"{shortest} to {longest}"
 
 
 def _month_line(row: MonthRow) -> Sequence[str]:

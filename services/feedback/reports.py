@@ -38,7 +38,7 @@ class FunnelRow:
     Attributes:
         group: The campaign of the first touch, the source of the first capture, or the first
             tier; empty when there is none.
-        values: Won, in hundredths, by currency.
+        values: Won, in hundredths, by currency, as it was told last.
     """
 
     group: str
@@ -58,6 +58,8 @@ class ClockRow:
     """How one kind of clock was kept for one tier.
 
     Attributes:
+        allowed_seconds_min: The shortest time that was agreed for one of them; versions differ.
+        allowed_seconds_max: The longest.
         met: In time.
         late: Done after the breach.
         breached: Not done yet.
@@ -67,7 +69,8 @@ class ClockRow:
 
     tier: str
     kind: str
-    allowed_seconds: int
+    allowed_seconds_min: int
+    allowed_seconds_max: int
     met: int
     late: int
     breached: int
@@ -171,7 +174,9 @@ GROUP BY grp, values ORDER BY captured DESC, grp LIMIT :limit
 # Both sides and the agreement in one statement: all of it is of the same moment.
 _SERVICE_LEVELS = text("""
 SELECT (SELECT jsonb_agg(kept ORDER BY tier, kind) FROM (
-        SELECT COALESCE(tier, '') AS tier, kind, max(allowed_seconds) AS allowed_seconds,
+        SELECT COALESCE(tier, '') AS tier, kind,
+            min(allowed_seconds) AS allowed_seconds_min,
+            max(allowed_seconds) AS allowed_seconds_max,
             count(*) FILTER (WHERE met_at IS NOT NULL AND NOT is_late) AS met,
             count(*) FILTER (WHERE is_late) AS late,
             count(*) FILTER (WHERE breached_at IS NOT NULL AND met_at IS NULL) AS breached,

@@ -124,12 +124,25 @@ async def test_the_service_levels_of_both_sides(signed):
 
     on_time, broken = answer["sales"]
     assert (on_time["tier"], on_time["kind"], on_time["met"]) == ("A", "accept", 1)
-    assert (on_time["p50_seconds"], on_time["allowed_seconds"]) == (360, 900)
+    assert on_time["p50_seconds"] == 360
+    assert (on_time["allowed_seconds_min"], on_time["allowed_seconds_max"]) == (900, 900)
     assert (broken["tier"], broken["breached"], broken["met"]) == ("B", 1, 0)
     (month,) = answer["marketing"]
     assert (month["month"], month["qualified"]) == ("2026-03", 2)
     assert (month["accepted_percent"], month["accepted_percent_owed"]) == (50, 70)
     assert (month["complete_percent"], month["complete_percent_owed"]) == (50, 80)
+
+
+async def test_two_versions_in_a_period_show_all_that_was_agreed(signed):
+    await a_quarter(signed)
+    shorter = a_clock(minutes=50)
+    shorter.allowed_seconds = 60
+    await signed.hear(routed(handoff_id=OTHER_HANDOFF, minutes=50, clocks=[shorter]))
+
+    levels = (await signed.http.get("/v1/reports/service-levels")).json()
+
+    row = levels["sales"][0]
+    assert (row["allowed_seconds_min"], row["allowed_seconds_max"]) == (60, 900)
 
 
 async def test_the_reasons_by_campaign(signed):

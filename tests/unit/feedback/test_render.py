@@ -1,7 +1,7 @@
 import pytest
 
 from services.feedback import render
-from services.feedback.reports import By, FunnelRow
+from services.feedback.reports import By, ClockRow, FunnelRow, ServiceLevels
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_the_funnel_ends_with_a_line_for_all():
     assert lines[3].startswith("(none)")
     assert lines[4].split() == ["all", "12", "5", "5", "4", "2", "1", "1", "1", "1", "EUR"]
     assert len({len(line) for line in lines[:2]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest", "agreed"), [(3600, 3600, "1h"), (60, 3600, "1m to 1h")]
+)
+def test_what_was_agreed_is_one_time_or_the_range_of_the_versions(shortest, longest, agreed):
+    row = ClockRow("A", "accept", shortest, longest, 8, 0, 0, 0, 360, 600)
+
+    lines = render.service_levels(ServiceLevels((row,), ())).splitlines()
+
+    assert " ".join(lines[4].split()) == f"A accept {agreed} 8 0 0 0 100% 6m 10m"
