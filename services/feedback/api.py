@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel
 
 from leadloop.database import Work
 from leadloop.errors import FieldError, NotFound, Rejected
@@ -22,19 +22,11 @@ from leadloop.paging import (
 )
 from leadloop.web import Router, WorkDep, idempotent
 from services.feedback import outcomes, render, reports, store, timeline
-from services.feedback.border import (
-    TEXT_TOO,
-    MaybeWord,
-    Moment,
-    Text,
-    Word,
-    as_text,
-    utc,
-    wants_text,
-)
+from services.feedback.bodies import AboutLead, DealIn, DealOut, WordsIn, deal_out, happened_at
+from services.feedback.border import TEXT_TOO, Moment, Word, as_text, utc, wants_text
 from services.feedback.outcomes import Words
 from services.feedback.reports import By, Period
-from services.feedback.rules import Stage, Told
+from services.feedback.rules import Told
 from services.feedback.store import BEGINNING, END, Entry, Spot, Wanted, as_id
 
 router = Router(prefix="/v1")
@@ -42,68 +34,8 @@ router = Router(prefix="/v1")
 _ONCE = [Depends(idempotent)]
 PERIOD = timedelta(days=90)
 ENTRIES_MAX = 1_000
-VALUE_MAX = Decimal(10**12)
 
-Uuid = Annotated[str, Field(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 OutcomeType = Literal["DealOpened", "DealWon", "DealLost", "LeadReturned", "FeedbackGiven"]
-
-
-class AboutLead(BaseModel):
-    """Whom it is about: the lead, or a handoff of it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    lead_id: Uuid | None = None
-    handoff_id: Uuid | None = None
-    occurred_at: Moment | None = Field(None, description="Now when missing.")
-
-    @model_validator(mode="after")
-    def _names_someone(self) -> "AboutLead":
-        if self.lead_id is None and self.handoff_id is None:
-            raise ValueError("lead_id or handoff_id")
-        return self
-
-
-class DealIn(AboutLead):
-    """How a deal stands now."""
-
-    deal_id: Word = Field(description="In the CRM.")
-    stage: Stage
-    value: Decimal | None = Field(
-        None, ge=0, le=VALUE_MAX, decimal_places=2, description="Needs a currency."
-    )
-    currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="ISO 4217.")
-    reason: MaybeWord = Field("", description="Why it is lost, in the words of sales.")
-    reopens: bool = Field(False, description="A lost deal opens again.")
-
-    @model_validator(mode="after")
-    def _value_has_currency(self) -> "DealIn":
-        if self.value and not self.currency:
-            raise ValueError("a currency beside the value")
-        return self
-
-
-class DealOut(BaseModel):
-    """A deal as it stands."""
-
-    deal_id: str
-    lead_id: str
-    handoff_id: str | None
-    stage: Stage
-    value: str
-    currency: str
-    reason: str
-    opened_at: datetime | None
-    closed_at: datetime | None
-
-
-class WordsIn(AboutLead):
-    """What one side tells the other about a lead."""
-
-    side: Literal["marketing", "sales"] = Field(description="Who tells it.")
-    author: Word
-    subject: Word = Field(description="Such as timing, need, data, content, competitor.")
-    text: Annotated[Text, Field(min_length=1)]
 
 
 class Accepted(BaseModel):
@@ -154,13 +86,13 @@ class LevelsOut(BaseModel):
 
 
 def _wanted(
-    lead_id: Uuid | None = None,
+    lead_id: UUID | None = None,
     type: OutcomeType | None = None,
     since: Annotated[Moment | None, Query(alias="from")] = None,
     until: Annotated[Moment | None, Query(alias="to", description="Excluded.")] = None,
 ) -> Wanted:
     """Return which outcomes are asked for."""
-    return Wanted(lead_id, type, since, until)
+    return Wanted(str(lead_id) if lead_id else None, type, since, until)
 
 
 WantedDep = Annotated[Wanted, Depends(_wanted)]
@@ -191,25 +123,46 @@ PeriodDep = Annotated[Period, Depends(_period)]
 
 @router.post("/outcomes/deals", tags=["outcomes"], dependencies=_ONCE)
 async def tell_deal(wanted: DealIn, work: WorkDep) -> DealOut:
-    """Tell that a deal was opened, won or lost.
+    """Tell that a deal was opened, won or lost, or correct what was told of it.
 
-    The same told again changes nothing. Won is final; a lost deal opens again with `reopens`;
-    anything else that contradicts is a 409.
+    A new stage is published as DealOpened, DealWon or DealLost. Won is final; a lost deal opens
+    again with `reopens`; what else contradicts the stage is a 409, an end before the opening
+    is a 422.
+
+    The same stage told again corrects the deal: the newest value, currency, reason, handoff and
+    `occurred_at` count, here and in the reports; what is missing stays. Nothing is published
+    again, as whoever listens would count a second deal: endpoints and the timeline keep what
+    they were told first.
+
+    Deals and handoffs do not change one another. A handoff's `convert` opens no deal: its
+    `deal_id` only names it, and opened, won and lost must be told here. A deal may be told
+    whatever became of its handoff, also after sales refused it.
     """
     told = Told(
         deal_id=wanted.deal_id,
         lead_id=await _lead_of(work, wanted),
-        handoff_id=wanted.handoff_id and wanted.handoff_id.lower(),
+        handoff_id=str(wanted.handoff_id) if wanted.handoff_id else None,
         stage=wanted.stage,
-        value_cents=int((wanted.value or Decimal(0)) * 100),
+        value_cents=None if wanted.value is None else int(wanted.value * 100),
         currency=wanted.currency or "",
         reason=wanted.reason,
-        occurred_at=wanted.occurred_at or work.now,
+        occurred_at=happened_at(wanted, work.now),
+        is_dated=wanted.occurred_at is not None,
         reopens=wanted.reopens,
     )
-    parts = asdict(await outcomes.tell_deal(work, told))
-    value = f"{Decimal(parts.pop('value_cents')) / 100:.2f}"
-    return DealOut(**parts, value=value)
+    return deal_out(await outcomes.tell_deal(work, told))
+
+
+# A CRM's id may hold slashes.
+@router.get("/outcomes/deals/{deal_id:path}", tags=["outcomes"])
+async def show_deal(
+    deal_id: Annotated[Word, Path(description="In the CRM.")], work: WorkDep
+) -> DealOut:
+    """Return a deal as it stands; `/v1/outcomes?type=DealOpened` lists what began."""
+    deal = await store.find_deal(work.connection, deal_id)
+    if deal is None:
+        raise NotFound("No such deal was told here.")
+    return deal_out(deal)
 
 
 @router.post("/outcomes/feedback", tags=["outcomes"], dependencies=_ONCE)
@@ -218,12 +171,12 @@ async def tell_words(wanted: WordsIn, work: WorkDep) -> Accepted:
     lead_id = await _lead_of(work, wanted)
     words = Words(
         lead_id=lead_id,
-        handoff_id=(wanted.handoff_id or "").lower(),
+        handoff_id=str(wanted.handoff_id or ""),
         side=wanted.side,
         author=wanted.author,
         subject=wanted.subject,
         text=wanted.text,
-        occurred_at=wanted.occurred_at or work.now,
+        occurred_at=happened_at(wanted, work.now),
     )
     await outcomes.pass_on(work, words)
     return Accepted(lead_id=lead_id)
@@ -287,13 +240,13 @@ async def reasons(
     responses=TEXT_TOO,
 )
 async def show_timeline(
-    request: Request, lead_id: Uuid, work: WorkDep, limit: Limit = 200, cursor: Cursor = None
+    request: Request, lead_id: UUID, work: WorkDep, limit: Limit = 200, cursor: Cursor = None
 ) -> Page[ToldOut] | PlainTextResponse:
     """Return all that happened with a person; as plain text, the story of it."""
     as_story = wants_text(request)
     most = ENTRIES_MAX if as_story else limit
     after = _spot(cursor) if cursor else BEGINNING
-    found = await store.timeline(work.connection, lead_id, after=after, limit=most + 1)
+    found = await store.timeline(work.connection, str(lead_id), after=after, limit=most + 1)
     if not found and not cursor:
         raise NotFound("Nothing is known of this lead: it is not here yet, or was forgotten.")
     told = timeline.tell(found[:most])
@@ -306,9 +259,9 @@ async def show_timeline(
 
 async def _lead_of(work: Work, about: AboutLead) -> str:
     """Return the lead that a command is about."""
-    lead_id = about.lead_id.lower() if about.lead_id else None
+    lead_id = str(about.lead_id) if about.lead_id else None
     if about.handoff_id:
-        found = await store.lead_of_handoff(work.connection, about.handoff_id)
+        found = await store.lead_of_handoff(work.connection, str(about.handoff_id))
         if found is None:
             raise NotFound("No such handoff is known here; it may not have arrived yet.")
         if lead_id and lead_id != found:

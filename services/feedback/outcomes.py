@@ -11,7 +11,7 @@ from leadloop.agreement.contract import CONSEQUENCES, SIDES, reason_of
 from leadloop.agreement.terms import Reason
 from leadloop.database import Work
 from leadloop.delivery import enqueue
-from leadloop.errors import Conflict, Rejected
+from leadloop.errors import Conflict, FieldError, Rejected
 from leadloop.events import Envelope, moment, timestamp
 from leadloop.outbox import Promise, promise
 from leadloop.v1 import agreement_pb2, lead_pb2
@@ -19,7 +19,7 @@ from leadloop.v1 import handoff_pb2 as handoff
 from leadloop.v1 import outcome_pb2 as pb
 from services.feedback import agreement_store, metrics, observed, rules, store
 from services.feedback.facts import CycleFact
-from services.feedback.rules import Deal, Return, Stage, Told
+from services.feedback.rules import Deal, Move, Return, Stage, Told
 
 GivenBack = handoff.HandoffRejected | handoff.HandoffRecycled
 
@@ -79,21 +79,31 @@ def decide(event: GivenBack, reason: Reason) -> Return | None:
 
 
 async def tell_deal(work: Work, told: Told) -> Deal:
-    """Move a deal; a move that is news becomes an outcome.
+    """Move or correct a deal; a move that is news becomes an outcome.
 
     Raises:
         Conflict: It contradicts what was told before.
+        Rejected: It would end before it was opened.
     """
     known = await store.lock_deal(work.connection, told.deal_id)
     moved = rules.move(known, told)
     if moved.refused_because:
-        raise Conflict(f"The deal can't be {told.stage}: {moved.refused_because}.")
-    if moved.is_news:
+        raise _refusal(told, moved)
+    if moved.deal != known:
         await store.save_deal(work.connection, moved.deal)
+    if moved.is_news:
         kept = await store.newest_touches(work.connection, [told.lead_id])
         touch = observed.touch_of(kept.get(told.lead_id))
-        await publish(work, [Promise(_deal_event(told, touch))])
+        await publish(work, [Promise(_deal_event(moved.deal, told, touch))])
     return moved.deal
+
+
+def _refusal(told: Told, moved: Move) -> Conflict | Rejected:
+    detail = f"The deal can't be {told.stage}: {moved.refused_because}."
+    if not moved.is_too_early:
+        return Conflict(detail)
+    expected = "a moment that is not before the opening"
+    return Rejected(detail, FieldError("/occurred_at", expected, "an earlier one"))
 
 
 async def pass_on(work: Work, words: Words) -> None:
@@ -164,19 +174,20 @@ def _reason_fact(event: GivenBack, reason: Reason) -> CycleFact:
     )
 
 
-def _deal_event(told: Told, touch: lead_pb2.Touch | None) -> Message:
-    """Return the event of a stage."""
+def _deal_event(deal: Deal, told: Told, touch: lead_pb2.Touch | None) -> Message:
+    """Return the event of a stage: what is told of it, and else what is known of the deal."""
+    deal = rules.corrected(deal, told)
     kinds = {Stage.OPENED: pb.DealOpened, Stage.WON: pb.DealWon, Stage.LOST: pb.DealLost}
     event: pb.DealOpened | pb.DealWon | pb.DealLost = kinds[told.stage](
-        lead_id=told.lead_id,
-        handoff_id=told.handoff_id or "",
-        deal_id=told.deal_id,
-        value_cents=told.value_cents,
-        currency=told.currency,
+        lead_id=deal.lead_id,
+        handoff_id=deal.handoff_id or "",
+        deal_id=deal.deal_id,
+        value_cents=deal.value_cents,
+        currency=deal.currency,
         occurred_at=timestamp(told.occurred_at),
     )
     if isinstance(event, pb.DealLost):
-        event.reason = told.reason
+        event.reason = deal.reason
     if touch is not None and not isinstance(event, pb.DealOpened):
         event.touch.CopyFrom(touch)
     return event

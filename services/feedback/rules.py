@@ -67,79 +67,108 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What someone says about a deal now."""
+    """What someone says about a deal now.
+
+    Attributes:
+        handoff_id: None when it is not said; so with `value_cents`.
+        currency: Empty when it is not said; so with `reason`.
+        is_dated: Whether `occurred_at` was said; else it is the time of the telling.
+    """
 
     deal_id: str
     lead_id: str
     handoff_id: str | None
     stage: Stage
-    value_cents: int
+    value_cents: int | None
     currency: str
     reason: str
     occurred_at: datetime
+    is_dated: bool = False
     reopens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How a deal moves: its new state and whether that is news; or why it may not."""
+    """How a deal moves: its new state and whether that is news; or why it may not.
+
+    Attributes:
+        is_too_early: Refused only for its time: an end before the opening.
+    """
 
     deal: Deal
     is_news: bool
     refused_because: str = ""
+    is_too_early: bool = False
 
 
 def move(deal: Deal | None, told: Told) -> Move:
     """Decide how a deal moves.
 
     A deal is opened, then won or lost. Won is final. A lost deal opens again only when that is
-    said (`reopens`). The same said again changes nothing; anything else contradicts.
+    said (`reopens`). The same stage said again corrects what is known and is no news; anything
+    else contradicts.
     """
     if deal is None:
-        return Move(_as_told(told), is_news=True)
+        return Move(_first(told), is_news=True)
     if deal.lead_id != told.lead_id:
         return _refused(deal, "it belongs to another lead")
     if told.stage is deal.stage:
-        return _repeated(deal, told)
+        again = corrected(deal, told)
+        return _in_order(deal, _dated(again, told) if told.is_dated else again, is_news=False)
     if deal.stage is Stage.OPENED:
-        return Move(_as_told(told, opened_at=deal.opened_at), is_news=True)
+        ended = replace(corrected(deal, told), stage=told.stage)
+        return _in_order(deal, _dated(ended, told), is_news=True)
     if told.stage is Stage.OPENED:
         return _opened_after_the_end(deal, told)
     return _refused(deal, f"it is {deal.stage} already")
 
 
-def _as_told(told: Told, opened_at: datetime | None = None) -> Deal:
-    is_open = told.stage is Stage.OPENED
-    return Deal(
+def corrected(deal: Deal, told: Told) -> Deal:
+    """Return a deal with what is said anew of it, its stage and times aside."""
+    return replace(
+        deal,
+        handoff_id=told.handoff_id or deal.handoff_id,
+        value_cents=deal.value_cents if told.value_cents is None else told.value_cents,
+        currency=told.currency or deal.currency,
+        reason=told.reason or deal.reason,
+    )
+
+
+def _first(told: Told) -> Deal:
+    """Return a deal of which nothing was known."""
+    deal = Deal(
         deal_id=told.deal_id,
         lead_id=told.lead_id,
         handoff_id=told.handoff_id,
         stage=told.stage,
-        value_cents=told.value_cents,
+        value_cents=told.value_cents or 0,
         currency=told.currency,
         reason=told.reason,
-        opened_at=told.occurred_at if is_open else opened_at,
-        closed_at=None if is_open else told.occurred_at,
     )
+    return _dated(deal, told)
 
 
-def _repeated(deal: Deal, told: Told) -> Move:
-    """Answer a stage that was told before: the same facts are no news, others contradict."""
-    same = (deal.value_cents, deal.currency, deal.reason) == (
-        told.value_cents,
-        told.currency,
-        told.reason,
-    )
-    if same:
-        return Move(deal, is_news=False)
-    return _refused(deal, f"it was {deal.stage} with another value, currency or reason")
+def _dated(deal: Deal, told: Told) -> Deal:
+    """Return a deal that came to its stage when it is said."""
+    if deal.stage is Stage.OPENED:
+        return replace(deal, opened_at=told.occurred_at, closed_at=None)
+    return replace(deal, closed_at=told.occurred_at)
+
+
+def _in_order(before: Deal, after: Deal, *, is_news: bool) -> Move:
+    """Let a deal be as `after`, unless it would end before it was opened."""
+    if after.opened_at and after.closed_at and after.closed_at < after.opened_at:
+        because = f"it was opened later, at {after.opened_at.isoformat()}"
+        return Move(before, is_news=False, refused_because=because, is_too_early=True)
+    return Move(after, is_news)
 
 
 def _opened_after_the_end(deal: Deal, told: Told) -> Move:
     """Answer an opening of a deal that ended: only a lost one opens again, when said so."""
     if told.reopens:
         if deal.stage is Stage.LOST:
-            return Move(_as_told(told), is_news=True)
+            again = replace(deal, stage=Stage.OPENED, reason="")
+            return Move(_dated(corrected(again, told), told), is_news=True)
         return _refused(deal, "it is won, which is final")
     if told.occurred_at == deal.opened_at:
         return Move(deal, is_news=False)

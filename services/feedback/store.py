@@ -278,6 +278,11 @@ async def is_known(connection: Connection, lead_id: str) -> bool:
 async def lock_deal(connection: Connection, deal_id: str) -> Deal | None:
     """Return a deal, None when there is none; either way its id is locked until the commit."""
     await connection.execute(_LOCK_DEAL, {"space": _DEAL_LOCK_SPACE, "deal_id": deal_id})
+    return await find_deal(connection, deal_id)
+
+
+async def find_deal(connection: Connection, deal_id: str) -> Deal | None:
+    """Return a deal; None when there is none."""
     row = (await connection.execute(_DEAL, {"deal_id": deal_id})).one_or_none()
     if row is None:
         return None

@@ -28,10 +28,11 @@ tolds = st.builds(
     lead_id=st.sampled_from(["ada", "bob"]),
     handoff_id=st.none(),
     stage=st.sampled_from(Stage),
-    value_cents=st.sampled_from([0, 100]),
-    currency=st.just("EUR"),
-    reason=st.just(""),
+    value_cents=st.sampled_from([None, 0, 100]),
+    currency=st.sampled_from(["", "EUR", "USD"]),
+    reason=st.sampled_from(["", "price"]),
     occurred_at=moments,
+    is_dated=st.booleans(),
     reopens=st.booleans(),
 )
 
@@ -86,6 +87,32 @@ def test_won_is_final(history, told):
 
     if deal and deal.stage is Stage.WON:
         assert move(deal, told).deal.stage is Stage.WON
+
+
+@given(st.lists(tolds, max_size=8))
+def test_a_deal_never_ends_before_it_was_opened(history):
+    deal = after(history)
+
+    if deal and deal.opened_at and deal.closed_at:
+        assert deal.opened_at <= deal.closed_at
+
+
+@given(st.lists(tolds, max_size=8), tolds)
+def test_the_stage_told_again_corrects_what_is_said_and_leaves_what_is_not(history, told):
+    deal = after(history)
+    if deal is None or deal.stage is not told.stage or deal.lead_id != told.lead_id:
+        return
+
+    moved = move(deal, told)
+
+    assert not moved.is_news
+    if not moved.refused_because:
+        said = told.value_cents
+        assert moved.deal.value_cents == (deal.value_cents if said is None else said)
+        assert moved.deal.currency == (told.currency or deal.currency)
+        if not told.is_dated:
+            times = (moved.deal.opened_at, moved.deal.closed_at)
+            assert times == (deal.opened_at, deal.closed_at)
 
 
 @given(st.lists(tolds, max_size=8), tolds)
