@@ -1,5 +1,7 @@
 """The refusals a caller can act on; anything else that is raised is a bug."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 
@@ -19,8 +21,10 @@ class Problem(Exception):
         detail: What happened this time, without personal data.
         errors: One entry a field that was wrong.
         retry_after_seconds: When the caller may try again; None when that would not help.
+        members: What the answer says besides, for programs.
     """
 
+    members: Mapping[str, str] = MappingProxyType({})
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 

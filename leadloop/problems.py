@@ -104,6 +104,7 @@ def to_response(problem: Problem) -> Response:
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
+        **problem.members,
     }
     if problem.errors:
         body["errors"] = [error._asdict() for error in problem.errors[:ERRORS_MAX]]

@@ -1,6 +1,5 @@
-"""What people and programs ask of intake: leads, captures, sources; and leads by hand."""
+"""What people and programs ask of intake: leads and sources; and leads by hand."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -11,27 +10,23 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop import tracing
-from leadloop.connection import Raced
-from leadloop.database import Work
-from leadloop.errors import Conflict, FieldError, NotFound, Overloaded, Rejected
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.errors import FieldError, NotFound, Rejected
+from leadloop.paging import Cursor, Limit, Page, encode_cursor
 from leadloop.web import Router, WorkDep, idempotent
-from services.intake import store, views
-from services.intake.handlers import Arrival, record
+from services.intake import again, views
+from services.intake.captures import CaptureOut, captures_of, id_in
+from services.intake.handlers import Arrival
 from services.intake.message import Activity, Consent, Lead, Message, Touch, Unusable
 from services.intake.normalise import normal_email, normalise
-from services.intake.reception import read_again
-from services.intake.sources import Source
-from services.intake.store import Kept, Outcome
+from services.intake.sources import API, Source
+from services.intake.store import Kept
 
-API = "api"
 _TEXT_MAX = 1_000
 _ATTRIBUTES_MAX = 100
 _ONCE = [Depends(idempotent)]
 
 Text = Annotated[str, Field(max_length=_TEXT_MAX, pattern=r"^[^\x00]*$")]
 Attributes = Annotated[dict[Text, Text], Field(max_length=_ATTRIBUTES_MAX)]
-State = Literal["recorded", "unmatched", "parked", "ignored"]
 
 
 class TouchIn(BaseModel):
@@ -73,48 +68,6 @@ class LeadIn(BaseModel):
     touch: TouchIn | None = None
     activity: ActivityIn | None = None
     occurred_at: Annotated[datetime | None, Field(description="Now when absent.")] = None
-
-
-class TouchOut(BaseModel):
-    """Where the person came from, and when."""
-
-    source: str
-    medium: str
-    campaign: str
-    content: str
-    term: str
-    referrer: str
-
-
-class ErrorOut(BaseModel):
-    """Why a capture is parked."""
-
-    pointer: str
-    expected: str
-    found: str
-
-
-class CaptureOut(BaseModel):
-    """One message of a sender and what became of it."""
-
-    id: UUID
-    source: str
-    state: State
-    received_at: datetime
-    occurred_at: datetime | None
-    position: int
-    external_id: str
-    lead_id: UUID | None
-    activity_kind: str | None
-    touch: TouchOut | None
-    error: ErrorOut | None
-
-
-class CaptureWithBody(CaptureOut):
-    """A capture with the payload it came in."""
-
-    body: str | None = Field(description="The payload as text, null when it is not UTF-8.")
-    body_base64: str = Field(description="The payload's very bytes.")
 
 
 class LeadOut(BaseModel):
@@ -163,13 +116,7 @@ def router_of(sources: Mapping[str, Source]) -> Router:
     router.get("/leads", tags=["leads"])(list_leads)
     router.post("/leads", tags=["leads"], status_code=201, dependencies=_ONCE)(take_lead)
     router.get("/leads/{lead_id}", tags=["leads"])(get_lead)
-    router.get("/captures", tags=["captures"])(list_captures)
-    router.get("/captures/{capture_id}", tags=["captures"])(get_capture)
-
-    @router.post("/captures/{capture_id}/retry", tags=["captures"], dependencies=_ONCE)
-    async def retry_capture(capture_id: UUID, work: WorkDep) -> CaptureOut:
-        """Read a parked or unmatched capture again, by its source's mapping of today."""
-        return await _retry(work, str(capture_id), sources)
+    router.include_router(captures_of(sources))
 
     @router.get("/sources", tags=["sources"])
     async def list_sources() -> list[SourceOut]:
@@ -188,7 +135,7 @@ async def list_leads(
     """List leads, newest first."""
     wanted = None if email is None else normal_email(email) or ""
     rows = await views.leads(
-        work.connection, email=wanted, before=_before(cursor), limit=limit + 1
+        work.connection, email=wanted, before=id_in(cursor), limit=limit + 1
     )
     last = rows[limit - 1].id if len(rows) > limit else None
     return Page(
@@ -215,62 +162,11 @@ async def take_lead(said: LeadIn, work: WorkDep, request: Request) -> Taken:
         raise Rejected("The lead can't be used as it is.", item.error)
     raw = await request.body()
     kept = Kept(capture_id, work.ids.new(work.now), API, work.now, 0, None, raw, {})
-    outcome = await _record(work, Arrival(kept, item, tracing.current.get()), {})
+    outcomes = await again.take(work, [Arrival(kept, item, tracing.current.get())], {})
+    outcome = outcomes[capture_id]
     if outcome.lead_id is None:
         raise RuntimeError(f"expected capture {capture_id} to have a lead, found none")
     return Taken(lead_id=UUID(outcome.lead_id), capture_id=UUID(capture_id))
-
-
-async def list_captures(
-    work: WorkDep,
-    state: State | None = None,
-    source: str | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Page[CaptureOut]:
-    """List captures, newest first."""
-    rows = await views.captures(
-        work.connection, state=state, source=source, before=_before(cursor), limit=limit + 1
-    )
-    last = rows[limit - 1].id if len(rows) > limit else None
-    return Page(
-        items=[CaptureOut.model_validate(asdict(row)) for row in rows[:limit]],
-        next=encode_cursor(last) if last else None,
-    )
-
-
-async def get_capture(capture_id: UUID, work: WorkDep) -> CaptureWithBody:
-    """Show a capture with the bytes of its payload."""
-    found = await views.capture(work.connection, str(capture_id))
-    if found is None:
-        raise NotFound(f"There is no capture {capture_id}.")
-    capture, raw = found
-    body = {"body": _as_text(raw), "body_base64": base64.b64encode(raw).decode()}
-    return CaptureWithBody.model_validate({**asdict(capture), **body})
-
-
-async def _retry(work: Work, capture_id: str, sources: Mapping[str, Source]) -> CaptureOut:
-    """Read an open capture again; show what became of it."""
-    kept = await store.lock_open(work.connection, capture_id)
-    if kept is None:
-        if await views.capture(work.connection, capture_id) is None:
-            raise NotFound(f"There is no capture {capture_id}.")
-        raise Conflict(f"Capture {capture_id} is neither parked nor unmatched.")
-    await _record(work, read_again(sources, kept, tracing.current.get()), sources)
-    found = await views.capture(work.connection, capture_id)
-    if found is None:
-        raise RuntimeError(f"expected capture {capture_id} to be kept, found none")
-    return CaptureOut.model_validate(asdict(found[0]))
-
-
-async def _record(work: Work, arrival: Arrival, sources: Mapping[str, Source]) -> Outcome:
-    """Record one arrival in the transaction of its request."""
-    try:
-        outcomes = await record(work, [arrival], lambda kept: read_again(sources, kept))
-    except Raced as raced:
-        again = "Another request about the same person was faster."
-        raise Overloaded(again, retry_after_seconds=1) from raced
-    return outcomes[arrival.kept.capture_id]
 
 
 def _message(said: LeadIn, key: str, now: datetime) -> Message:
@@ -305,21 +201,3 @@ def _source_out(source: Source) -> SourceOut:
         answer_status=source.answer_status,
         body_bytes_max=source.body_bytes_max,
     )
-
-
-def _before(cursor: str | None) -> str | None:
-    """Return the id in a cursor."""
-    if cursor is None:
-        return None
-    (found,) = decode_cursor(cursor, 1)
-    try:
-        return str(UUID(found))
-    except ValueError as error:
-        raise not_a_cursor() from error
-
-
-def _as_text(raw: bytes) -> str | None:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None

@@ -32,12 +32,16 @@ class Arrival:
         item: What it says.
         traceparent: The trace that its event continues.
         is_stored: It was kept before and is read again now.
+        is_renamed: It was kept before under another recurrence.
+        is_single: Its request holds nothing else, so its sender is told what is wrong with it.
     """
 
     kept: Kept
     item: Item
     traceparent: str = ""
     is_stored: bool = False
+    is_renamed: bool = False
+    is_single: bool = False
 
 
 class Settled(NamedTuple):
@@ -69,7 +73,7 @@ async def record(
     # Messages that name a person come first, so that others about the same person find them.
     settled = [_settle(work, roster, arrival) for arrival in sorted(fresh, key=_is_nameless)]
     named = await _save_identities(work, roster)
-    for kept in await store.lock_waiting(work.connection, named):
+    for kept in _others(await store.lock_waiting(work.connection, named), fresh):
         settled.append(_settle(work, roster, read_again(kept)))
     await _save_people(work, roster)
     await _save_captures(work, settled)
@@ -93,13 +97,23 @@ async def _assemble(work: Work, arrivals: Sequence[Arrival]) -> tuple[Roster, li
 async def _fresh(work: Work, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """Return the arrivals that were not kept before, the first of each."""
     first = {arrival.kept.recurrence: arrival for arrival in reversed(arrivals)}
-    new = [recurrence for recurrence, arrival in first.items() if not arrival.is_stored]
+    new = [
+        recurrence
+        for recurrence, arrival in first.items()
+        if arrival.is_renamed or not arrival.is_stored
+    ]
     repeated = await store.find_recurrences(work.connection, new) if new else set()
     return [
         arrival
         for arrival in arrivals
         if arrival.kept.recurrence not in repeated and arrival is first[arrival.kept.recurrence]
     ]
+
+
+def _others(waiting: Sequence[Kept], arrivals: Sequence[Arrival]) -> list[Kept]:
+    """Return those that wait and are not among the arrivals themselves, read again."""
+    stored = {a.kept.capture_id for a in arrivals if a.is_stored} if waiting else set()
+    return [kept for kept in waiting if kept.capture_id not in stored]
 
 
 def _settle(work: Work, roster: Roster, arrival: Arrival) -> Settled:

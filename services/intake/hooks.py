@@ -19,7 +19,8 @@ from leadloop.errors import FieldError, NotFound, Problem, TooLarge, Unsupported
 from leadloop.ids import Ids
 from services.intake import metrics
 from services.intake.handlers import Arrival
-from services.intake.message import Request
+from services.intake.message import Request, Unusable
+from services.intake.reception import Parked
 from services.intake.reception import receive as receive_messages
 from services.intake.sources import Source
 from services.intake.store import Outcome
@@ -88,8 +89,19 @@ class Hooks:
         traceparent = tracing.continue_traceparent(header, self._random)
         arrivals = receive_messages(source, request, self._ids, traceparent)
         outcomes = await self._writer.write(arrivals) if arrivals else {}
+        if arrivals and arrivals[0].is_single:
+            await self._refuse_unusable(arrivals[0], outcomes)
         body = b"" if source.answer_status == 204 else _summary(arrivals, outcomes)
         return source.answer_status, body
+
+    async def _refuse_unusable(self, arrival: Arrival, outcomes: Mapping[str, Outcome]) -> None:
+        """Tell a sender that the only message of its request is kept and can't be used."""
+        if not isinstance(arrival.item, Unusable):
+            return
+        capture_id, state = arrival.kept.capture_id, "parked"
+        if capture_id not in outcomes:
+            capture_id, state = await self._writer.find(arrival.kept.recurrence)
+        raise Parked(arrival.item.error, capture_id, state)
 
     async def _read(self, source: Source, scope: Scope, receive: Receive) -> Request:
         headers = {

@@ -98,12 +98,18 @@ class Payload:
 
     Attributes:
         items: In the order of the payload.
-        is_single: The body is one object for one person, so that its sender can be told
-            what is wrong with it; in a batch a bad item is kept aside instead.
+        is_single: The body is one object for one person, or none of what is expected, so that
+            its sender is told what is wrong with it; of a batch a bad item is kept aside and
+            the others go on.
     """
 
     items: tuple[Item, ...]
     is_single: bool = False
+
+
+def unusable_body(dedupe_key: str, error: FieldError) -> Payload:
+    """Return the payload of a body that as a whole is not what its sender sends."""
+    return Payload((Unusable(dedupe_key, error),), is_single=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,31 @@
 """From a request to what is kept of it: one arrival a message; and back, to read it again."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from leadloop.errors import FieldError, Problem, Rejected, Unauthorized
 from leadloop.ids import Ids
 from services.intake.handlers import Arrival
-from services.intake.message import Item, Request, Unusable
-from services.intake.senders.sender import digest_of, read
+from services.intake.message import Ignored, Item, Payload, Request, Unusable
+from services.intake.senders.sender import digest_of, digest_of_bytes, read
 from services.intake.sources import Source
 from services.intake.store import Kept
 
 _GONE = FieldError("", "a message where one was before", "nothing")
+
+
+class Parked(Rejected):
+    """The only message of a request can't be used as it is, and is kept."""
+
+    def __init__(self, error: FieldError, capture_id: str, state: str) -> None:
+        """Name the field at fault and the capture in which the message is kept."""
+        kept = f"It is kept as capture {capture_id} and can be read again"
+        super().__init__(
+            f"The body can't be used as it is. {kept} once its source is configured for it.",
+            error,
+        )
+        self.members = {"capture_id": capture_id, "state": state}
 
 
 def receive(source: Source, request: Request, ids: Ids, traceparent: str) -> list[Arrival]:
@@ -19,37 +34,79 @@ def receive(source: Source, request: Request, ids: Ids, traceparent: str) -> lis
     Raises:
         Unauthorized: It is not proven.
         Malformed: The body is no JSON.
-        Rejected: The body is not what this source sends, or its one item can't be used.
     """
     refusal = source.sender.verify(request, request.received_at)
     if refusal is not None:
         raise Unauthorized(f"This is not proven to come from {source.name}.", refusal)
     payload = read(source.sender, request)
-    first = payload.items[0] if payload.items else None
-    if payload.is_single and isinstance(first, Unusable):
-        raise Rejected("The body can't be used as it is.", first.error)
-    return _arrivals(source, request, payload.items, ids, traceparent)
+    return _arrivals(source, request, payload, ids, traceparent)
 
 
-def read_again(sources: Mapping[str, Source], kept: Kept, traceparent: str = "") -> Arrival:
+def read_again(sources: Mapping[str, Source], kept: Kept) -> Arrival:
     """Return a capture's arrival as its source is configured now."""
-    return Arrival(kept, _item_again(sources, kept), traceparent, is_stored=True)
+    items = _items_again(sources, kept)
+    item = items[kept.position] if kept.position < len(items) else Unusable("", _GONE)
+    return Arrival(kept, item, is_stored=True)
+
+
+def read_anew(
+    sources: Mapping[str, Source], kept: Kept, ids: Ids, now: datetime, traceparent: str
+) -> list[Arrival]:
+    """Return the arrivals of a capture that is retried, its own the first.
+
+    There are more when its payload was taken for one message and is read as several now. What
+    can be read now is known again like what is read when it comes.
+    """
+    if kept.payload_id is not None:
+        own = read_again(sources, kept)
+        return [_renamed(own.kept, own.item, traceparent)]
+    first, *others = _items_again(sources, kept) or [Ignored("")]
+    payload_id = ids.new(now) if others else None
+    return [
+        _renamed(kept, first, traceparent),
+        *(
+            Arrival(
+                replace(
+                    kept,
+                    capture_id=ids.new(now),
+                    recurrence=_recurrence_of(kept.source, item),
+                    position=position,
+                    payload_id=payload_id,
+                ),
+                item,
+                traceparent,
+            )
+            for position, item in enumerate(others, start=1)
+        ),
+    ]
+
+
+def _renamed(kept: Kept, item: Item, traceparent: str) -> Arrival:
+    """Return the arrival of a kept message under the recurrence that it has now."""
+    is_read = not isinstance(item, Unusable) and item.dedupe_key
+    recurrence = _recurrence_of(kept.source, item) if is_read else kept.recurrence
+    is_renamed = recurrence != kept.recurrence
+    renamed = replace(kept, recurrence=recurrence) if is_renamed else kept
+    return Arrival(renamed, item, traceparent, is_stored=True, is_renamed=is_renamed)
 
 
 def _arrivals(
-    source: Source, request: Request, items: Sequence[Item], ids: Ids, traceparent: str
+    source: Source, request: Request, payload: Payload, ids: Ids, traceparent: str
 ) -> list[Arrival]:
+    items = payload.items
     headers = {
         name: request.headers[name]
         for name in source.sender.kept_headers
         if name in request.headers
     }
     payload_id = ids.new(request.received_at) if len(items) > 1 else None
+    # Of a message alone, what can't be read is known again by its very bytes too.
+    unread = request.body if payload.is_single else b""
     return [
         Arrival(
             Kept(
                 capture_id=ids.new(request.received_at),
-                recurrence=_recurrence(source.name, item.dedupe_key),
+                recurrence=_recurrence_of(source.name, item, unread),
                 source=source.name,
                 received_at=request.received_at,
                 position=position,
@@ -59,14 +116,26 @@ def _arrivals(
             ),
             item,
             traceparent,
+            is_single=payload.is_single,
         )
         for position, item in enumerate(items)
     ]
 
 
-def _recurrence(source: str, dedupe_key: str) -> str:
-    """Return the same UUID for the same message of a source (RFC 9562, version 8)."""
-    digest = digest_of((source, dedupe_key))
+def _recurrence_of(source: str, item: Item, unread: bytes = b"") -> str:
+    """Return the same UUID for the same message of a source.
+
+    What can't be read is another than the same once it can, so that whoever sends it again
+    after its mapping was mended has it read.
+    """
+    if isinstance(item, Unusable):
+        return _uuid((source, item.dedupe_key, "unusable", digest_of_bytes(unread)))
+    return _uuid((source, item.dedupe_key))
+
+
+def _uuid(parts: Sequence[str]) -> str:
+    """Return the same UUID for the same parts only (RFC 9562, version 8)."""
+    digest = digest_of(parts)
     version, variant = "8", "a"
     return (
         f"{digest[:8]}-{digest[8:12]}-{version}{digest[13:16]}"
@@ -74,14 +143,19 @@ def _recurrence(source: str, dedupe_key: str) -> str:
     )
 
 
-def _item_again(sources: Mapping[str, Source], kept: Kept) -> Item:
-    """Return what a kept message says; an error when its source can't tell any more."""
+def _items_again(sources: Mapping[str, Source], kept: Kept) -> Sequence[Item]:
+    """Return what a kept payload says; an error when its source can't tell any more."""
     source = sources.get(kept.source)
     if source is None:
-        return Unusable("", FieldError("source", "a configured source", "none of this name"))
+        error = FieldError("source", "a configured source", "none of this name")
+        return _nothing(kept, error)
     request = Request(kept.headers, kept.raw, kept.received_at)
     try:
-        items = read(source.sender, request).items
+        return read(source.sender, request).items
     except Problem as problem:
-        return Unusable("", problem.errors[0] if problem.errors else _GONE)
-    return items[kept.position] if kept.position < len(items) else Unusable("", _GONE)
+        return _nothing(kept, problem.errors[0] if problem.errors else _GONE)
+
+
+def _nothing(kept: Kept, error: FieldError) -> Sequence[Item]:
+    """Return a payload that can't be read any more, as long as the capture needs it."""
+    return [Unusable("", error)] * (kept.position + 1)

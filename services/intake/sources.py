@@ -25,6 +25,8 @@ from services.intake.senders.plain import Plain, Proof
 from services.intake.senders.sender import Sender
 from services.intake.senders.standard import Standard
 
+# The source of leads that are given by hand, at POST /v1/leads.
+API = "api"
 BODY_BYTES_MAX = 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LEAD_FIELDS = (

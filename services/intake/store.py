@@ -185,15 +185,6 @@ LEFT JOIN payloads ON payloads.id = waiting.payload_id
 ORDER BY waiting.id
 """)
 
-_LOCK_OPEN = text("""
-SELECT CAST(captures.id AS text) AS id, CAST(recurrence AS text) AS recurrence, source,
-       received_at, position, CAST(payload_id AS text) AS payload_id,
-       coalesce(captures.raw, payloads.raw) AS raw, CAST(headers AS text) AS headers
-FROM captures LEFT JOIN payloads ON payloads.id = captures.payload_id
-WHERE captures.id = CAST(:id AS uuid) AND state IN ('parked', 'unmatched')
-FOR UPDATE OF captures
-""")
-
 
 async def lock_people(
     connection: Connection, emails: Iterable[str], lead_ids: Iterable[str]
@@ -299,13 +290,7 @@ async def lock_waiting(connection: Connection, identities: Iterable[Identity]) -
     if not wanted:
         return []
     values = _identity_columns(wanted) | {"limit": WAITING_MAX}
-    return [_kept(row) for row in await connection.execute(_LOCK_WAITING, values)]
-
-
-async def lock_open(connection: Connection, capture_id: str) -> Kept | None:
-    """Lock a parked or unmatched capture; None when there is no such one."""
-    row = (await connection.execute(_LOCK_OPEN, {"id": capture_id})).one_or_none()
-    return _kept(row) if row else None
+    return [kept_of(row) for row in await connection.execute(_LOCK_WAITING, values)]
 
 
 def _lead_columns(people: Sequence[Person]) -> dict[str, object]:
@@ -376,7 +361,8 @@ def _person(row: Row) -> Person:
     return Person(row.id, lead, orjson.loads(row.told))
 
 
-def _kept(row: Row) -> Kept:
+def kept_of(row: Row) -> Kept:
+    """Return what a row keeps of a message."""
     return Kept(
         capture_id=row.id,
         recurrence=row.recurrence,

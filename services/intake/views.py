@@ -45,6 +45,7 @@ class CaptureView:
     activity_kind: str | None
     touch: dict[str, str] | None
     error: dict[str, str] | None
+    headers: dict[str, str]
 
 
 _LEAD = """
@@ -55,8 +56,8 @@ FROM leads
 _CAPTURE = """
 SELECT CAST(captures.id AS text) AS id, source, state, received_at, occurred_at, position,
     external_id, CAST(lead_id AS text) AS lead_id, activity_kind, CAST(touch AS text) AS touch,
-    CAST(error AS text) AS error, coalesce(captures.raw, payloads.raw) AS raw
-FROM captures LEFT JOIN payloads ON payloads.id = captures.payload_id
+    CAST(error AS text) AS error, CAST(headers AS text) AS headers
+FROM captures
 """
 _LEAD_FILTERS = {"email": "email = :email", "before": "leads.id < CAST(:before AS uuid)"}
 _CAPTURE_FILTERS = {
@@ -70,6 +71,10 @@ _CAPTURES_OF = text(f"""
 ORDER BY occurred_at DESC, captures.id DESC LIMIT :limit
 """)
 _ONE_CAPTURE = text(f"{_CAPTURE} WHERE captures.id = CAST(:id AS uuid)")
+_BODY = text("""
+SELECT coalesce(captures.raw, payloads.raw) FROM captures
+LEFT JOIN payloads ON payloads.id = captures.payload_id WHERE captures.id = CAST(:id AS uuid)
+""")
 
 
 async def leads(
@@ -107,10 +112,15 @@ async def captures(
     return [_capture(row) for row in rows]
 
 
-async def capture(connection: Connection, capture_id: str) -> tuple[CaptureView, bytes] | None:
-    """Return one capture with the whole payload it came in; None when there is none."""
+async def capture(connection: Connection, capture_id: str) -> CaptureView | None:
+    """Return one capture; None when there is none of this id."""
     row = (await connection.execute(_ONE_CAPTURE, {"id": capture_id})).one_or_none()
-    return (_capture(row), row.raw) if row else None
+    return _capture(row) if row else None
+
+
+async def body_of(connection: Connection, capture_id: str) -> bytes:
+    """Return the whole payload that a capture came in."""
+    return bytes(await connection.scalar(_BODY, {"id": capture_id}) or b"")
 
 
 async def _page(
@@ -139,4 +149,5 @@ def _capture(row: Row) -> CaptureView:
     values = {name: row[name] for name in CaptureView.__dataclass_fields__}
     values["touch"] = from_json(row.touch)
     values["error"] = from_json(row.error)
+    values["headers"] = from_json(row.headers)
     return CaptureView(**values)

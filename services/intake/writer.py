@@ -16,7 +16,7 @@ from leadloop.connection import Raced
 from leadloop.database import Database, is_unreachable
 from leadloop.errors import Overloaded
 from leadloop.loop import let_gather
-from services.intake import metrics
+from services.intake import aside, metrics
 from services.intake.handlers import Arrival, ReadAgain, record
 from services.intake.store import Outcome
 
@@ -72,6 +72,23 @@ class Writer:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all(), name="intake-writer")
         return await waiting.done
+
+    async def find(self, recurrence: str) -> aside.Found:
+        """Return where a message is kept that was written before.
+
+        Raises:
+            Overloaded: The database is away; come back later.
+        """
+        try:
+            async with self._database.transaction() as work:
+                found = await aside.find(work.connection, recurrence)
+        except Exception as error:
+            if not is_unreachable(error):
+                raise
+            raise _away() from error
+        if found is None:
+            raise LookupError(f"expected a capture of recurrence {recurrence}, found none")
+        return found
 
     async def close(self) -> None:
         """Wait for the transaction under way and for all requests that came before."""
@@ -131,10 +148,13 @@ class Writer:
         """Ask the senders to come back: nothing is wrong with what they sent."""
         log.warning("captures.turned_away", requests=len(batch), reason=type(error).__name__)
         for waiting in batch:
-            away = Overloaded(
-                "The database does not answer now.", retry_after_seconds=RETRY_AFTER_SECONDS
-            )
-            _fail(waiting, away)
+            _fail(waiting, _away())
+
+
+def _away() -> Overloaded:
+    return Overloaded(
+        "The database does not answer now.", retry_after_seconds=RETRY_AFTER_SECONDS
+    )
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

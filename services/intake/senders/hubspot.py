@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from leadloop.errors import FieldError, Rejected
+from leadloop.errors import FieldError
 from services.intake.message import (
     Activity,
     Consent,
@@ -23,6 +23,7 @@ from services.intake.message import (
     Request,
     Touch,
     Unusable,
+    unusable_body,
 )
 from services.intake.reading import (
     WrongField,
@@ -111,8 +112,8 @@ class HubSpot:
         if isinstance(body, dict) and ("vid" in body or "properties" in body):
             return Payload((_workflow_object(body, request),))
         expected = "a list of events, or an object with vid and properties"
-        found = FieldError("", expected, type_name(body))
-        raise Rejected("This is neither of the two forms that HubSpot sends.", found)
+        error = FieldError("", expected, type_name(body))
+        return unusable_body(digest_of_bytes(request.body), error)
 
 
 def _milliseconds(text: str) -> datetime | None:

@@ -10,7 +10,6 @@ import jmespath
 import orjson
 from jmespath.exceptions import JMESPathError
 
-from leadloop.errors import FieldError, Rejected
 from services.intake.message import (
     Activity,
     Consent,
@@ -21,6 +20,7 @@ from services.intake.message import (
     Request,
     Touch,
     Unusable,
+    unusable_body,
 )
 from services.intake.reading import (
     WrongField,
@@ -108,7 +108,8 @@ class FieldMap:
     """Where our fields stand in a sender's JSON.
 
     Attributes:
-        items: The list of items; None when the body is one item or a list of them.
+        items: The list of items, which may stand nowhere else; None when the body is one item
+            or a list of them.
         fields: Of the lead, by our names; also id, external_id, occurred_at and consent.
         attributes: Of the lead, by the names they will have.
         touch: Of the touch, by our names.
@@ -134,24 +135,34 @@ def read_mapped(mapping: FieldMap, request: Request, key: str) -> Payload:
 
     Raises:
         Malformed: The body is no JSON.
-        Rejected: The body is no object and no list, or there is no list at `items`.
     """
     body = parse_json(request.body)
-    at, found = _items_of(mapping, body)
+    try:
+        at, found = _items_of(mapping, body)
+    except WrongField as wrong:
+        return unusable_body(_key_of(request, key, digest_of_bytes(request.body)), wrong.error)
     if isinstance(found, dict):
         reader = _Reader(mapping, request, found, at, key)
         return Payload((reader.read(digest_of_bytes(request.body)),), is_single=True)
-    if not isinstance(found, list) or len(found) > ITEMS_MAX:
-        expected = f"an object, or a list of at most {ITEMS_MAX}"
-        size = f"{len(found)} items" if isinstance(found, list) else type_name(found)
-        raise Rejected("The body holds no items.", FieldError(at, expected, size))
     return Payload(tuple(_batch(mapping, request, found, at, key)))
 
 
-def _items_of(mapping: FieldMap, body: object) -> tuple[str, object]:
-    if mapping.items is None or not isinstance(body, dict):
-        return "", body
-    return mapping.items.pointer(""), mapping.items.find(body)
+def _items_of(mapping: FieldMap, body: object) -> tuple[str, dict[str, object] | list[object]]:
+    """Return where the items stand, with the list of them or the only one."""
+    at = mapping.items.pointer("") if mapping.items else ""
+    found = mapping.items.find(body) if mapping.items else body
+    if isinstance(found, dict) or (isinstance(found, list) and len(found) <= ITEMS_MAX):
+        return at, found
+    size = f"{len(found)} items" if isinstance(found, list) else type_name(found)
+    is_missing = mapping.items is not None and found is None
+    expected = f"an object, or a list of at most {ITEMS_MAX}"
+    raise WrongField(at, expected, "nothing" if is_missing else size)
+
+
+def _key_of(request: Request, key: str, content_key: str) -> str:
+    """Return what makes known again what can't be read: its key, else its content for a day."""
+    window = request.received_at.timestamp() // _WINDOW_SECONDS
+    return key or digest_of((content_key, window))
 
 
 def _batch(
@@ -177,7 +188,7 @@ class _Reader:
         try:
             return self._message(content_key)
         except WrongField as wrong:
-            return Unusable(self.key or content_key, wrong.error)
+            return Unusable(_key_of(self.request, self.key, content_key), wrong.error)
 
     def _message(self, content_key: str) -> Message:
         if not isinstance(self.item, dict):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from leadloop.errors import FieldError, Rejected
+from leadloop.errors import FieldError
 from services.intake.message import (
     Activity,
     Consent,
@@ -21,6 +21,7 @@ from services.intake.message import (
     Request,
     Touch,
     Unusable,
+    unusable_body,
 )
 from services.intake.reading import (
     WrongField,
@@ -34,6 +35,7 @@ from services.intake.reading import (
 )
 from services.intake.senders.sender import (
     digest_of,
+    digest_of_bytes,
     hmac_sha256,
     is_equal,
     missing_header,
@@ -94,8 +96,10 @@ class Mautic:
         """Return every event of every type in the request."""
         body = parse_json(request.body)
         if not isinstance(body, dict) or not all(map(_is_group, body)):
-            found = FieldError("", "an object of lists by mautic.<event type>", type_name(body))
-            raise Rejected("This is not what Mautic sends.", found)
+            expected = "an object of lists by mautic.<event type>"
+            found = "another one" if isinstance(body, dict) else type_name(body)
+            error = FieldError("", expected, found)
+            return unusable_body(digest_of_bytes(request.body), error)
         return Payload(tuple(_items(body, request.received_at)))
 
 

@@ -28,7 +28,6 @@ class Sender(Protocol):
 
         Raises:
             Malformed: The body is no JSON.
-            Rejected: The body as a whole is not what this sender sends.
         """
         ...
 
@@ -38,7 +37,6 @@ def read(sender: Sender, request: Request) -> Payload:
 
     Raises:
         Malformed: The body is no JSON.
-        Rejected: The body as a whole is not what this sender sends.
     """
     payload = sender.parse(request)
     return Payload(tuple(map(normalise, payload.items)), payload.is_single)

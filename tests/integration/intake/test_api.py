@@ -89,7 +89,8 @@ async def test_a_capture_shows_the_very_bytes_that_came(intake):
 
 
 async def test_a_batch_keeps_its_payload_once_and_shows_it_with_every_capture(intake):
-    posted = by_zapier([{"email": "a@example.com"}, {"email": "b@example.com"}, {"email": 5}])
+    people = [{"email": "a@example.com"}, {"email": "b@example.com"}, {"email": 5}]
+    posted = by_zapier({"leads": people})
     await post(intake.app, posted)
 
     listed = (await get(intake, "/v1/captures")).json["items"]
@@ -114,7 +115,7 @@ async def test_captures_are_narrowed_by_state_and_source(intake):
 async def test_a_parked_capture_goes_on_after_its_mapping_was_mended(
     intake, database_url, clock, ids
 ):
-    await post(intake.app, by_zapier([{"mail": "ada@example.com"}]))
+    await post(intake.app, by_zapier({"leads": [{"mail": "ada@example.com"}]}))
     parked = await only_capture(intake)
     mended = json.loads(json.dumps(SOURCES))
     mended["sources"]["zapier"]["mapping"]["email"] = "email || mail"

@@ -103,7 +103,8 @@ async def test_batches_with_the_same_people_in_other_orders_do_not_deadlock(make
     people = [f"p{n}@example.com" for n in range(40)]
 
     def leads(round_: int, order: list[str]) -> Posted:
-        return by_zapier([{"email": e, "id": e, "round": round_} for e in order])
+        items = [{"email": e, "id": e, "round": round_} for e in order]
+        return by_zapier({"leads": items})
 
     for round_ in range(5):
         answers = await asyncio.gather(

@@ -13,6 +13,7 @@ from tests.intake_builders import (
     by_mautic,
     by_site,
     by_standard,
+    by_zapier,
     call,
     post,
 )
@@ -60,6 +61,9 @@ REFUSED = {
         415,
         "header content-type",
     ),
+}
+# The only message of its request, proven to be its sender's, is kept all the same.
+UNUSABLE = {
     "a number": (by_site(5), 422, ""),
     "mautic's body of another form": (by_mautic([]), 422, ""),
     "hubspot's body of another form": (by_hubspot({"hello": 1}), 422, ""),
@@ -72,7 +76,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("posted", "status", "pointer"), REFUSED.values(), ids=REFUSED.keys())
+EVERY = REFUSED | UNUSABLE
+
+
+@pytest.mark.parametrize(("posted", "status", "pointer"), EVERY.values(), ids=EVERY.keys())
 async def test_bad_input_is_refused_and_the_service_goes_on(intake, posted, status, pointer):
     answer = await post(intake.app, posted)
 
@@ -84,8 +91,49 @@ async def test_bad_input_is_refused_and_the_service_goes_on(intake, posted, stat
         assert error["pointer"] == pointer
         assert error["expected"]
         assert error["found"]
-    assert await count(intake.database, "captures") == 0
+    kept = 1 if posted in [posted for posted, *_ in UNUSABLE.values()] else 0
+    assert await count(intake.database, "captures") == kept
     assert (await post(intake.app, by_site(a_form()))).status == 202
+
+
+@pytest.mark.parametrize("posted", [posted for posted, *_ in UNUSABLE.values()], ids=UNUSABLE)
+async def test_what_can_not_be_used_is_kept_once_and_says_where(intake, posted):
+    first = await post(intake.app, posted)
+    again = await post(intake.app, posted)
+
+    (capture,) = (await call(intake.app, "GET", "/v1/captures?state=parked")).json["items"]
+    assert first.json == again.json
+    assert again.status == 422
+    assert (first.json["capture_id"], first.json["state"]) == (capture["id"], "parked")
+    assert first.json["errors"] == [capture["error"]]
+    assert await promised(intake.database) == []
+
+
+async def test_messages_with_ids_of_their_own_are_each_kept_though_their_bodies_are_equal(
+    intake,
+):
+    for message_id in ("msg_1", "msg_2", "msg_1"):
+        assert (await post(intake.app, by_standard({}, message_id))).status == 422
+
+    assert await count(intake.database, "captures") == 2
+
+
+async def test_what_came_for_an_item_that_is_none_is_kept_whole(intake):
+    bodies: list[object] = [{"entries": []}, {"leads": 5}, [{"email": "a@example.com"}]]
+    for body in bodies:
+        answer = await post(intake.app, by_zapier(body))
+
+        assert answer.json["errors"][0]["pointer"] == "/leads"
+
+    assert await count(intake.database, "captures WHERE state = 'parked'") == 3
+
+
+async def test_more_items_than_are_taken_are_refused_and_kept(intake):
+    answer = await post(intake.app, by_zapier({"leads": [1] * 1_001}))
+
+    (error,) = answer.json["errors"]
+    assert (answer.status, error["found"]) == (422, "1001 items")
+    assert await count(intake.database, "captures") == 1
 
 
 async def test_another_method_is_told_the_right_one(intake):

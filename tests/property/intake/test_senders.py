@@ -5,11 +5,11 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadloop.errors import Malformed, Rejected
+from leadloop.errors import Malformed
 from leadloop.ids import Ids
 from services.intake.message import Ignored, Message, Request, Unusable
 from services.intake.normalise import normal_email, normal_phone
-from services.intake.reception import read_again, receive
+from services.intake.reception import read_again, read_anew, receive
 from services.intake.senders.sender import read
 from services.intake.sources import parse_sources
 from tests.intake_builders import ENVIRON, NOON, SOURCES, by_mautic, by_site, request_of
@@ -54,12 +54,10 @@ def test_no_headers_and_no_bytes_make_verifying_raise_or_believe(name, headers, 
 
 
 @given(NAMES, JSON)
-def test_every_json_is_read_item_by_item_or_refused(name, content):
+def test_every_json_is_read_item_by_item(name, content):
     request = Request({}, json.dumps(content).encode(), NOON)
-    try:
-        payload = read(BUILT[name].sender, request)
-    except (Rejected, Malformed):
-        return
+
+    payload = read(BUILT[name].sender, request)
 
     for item in payload.items:
         assert isinstance(item, (Message, Unusable, Ignored))
@@ -71,8 +69,18 @@ def test_every_json_is_read_item_by_item_or_refused(name, content):
 
 @given(NAMES, st.binary(max_size=100))
 def test_every_body_is_read_or_refused(name, body):
-    with suppress(Rejected, Malformed):
+    with suppress(Malformed):
         read(BUILT[name].sender, Request({}, body, NOON))
+
+
+@given(JSON)
+def test_what_is_retried_is_known_as_when_it_came(content):
+    ids, request = Ids(Random(1)), Request({}, json.dumps(content).encode(), NOON)
+    came = receive(BUILT["open"], request, ids, "")
+
+    for arrival in came[:1]:
+        again, *others = read_anew(BUILT, arrival.kept, ids, NOON, "")
+        assert (again.kept, again.is_renamed, others) == (arrival.kept, False, [])
 
 
 @given(st.lists(JSON, max_size=3))

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leadloop.errors import Malformed, Rejected
+from leadloop.errors import Malformed
 from services.intake.message import (
     Activity,
     Consent,
@@ -34,7 +34,9 @@ from tests.intake_builders import (
 HUBSPOT = HubSpot("", PUBLIC_URL)
 MAUTIC = Mautic("")
 BUILT = parse_sources(SOURCES, ENVIRON)
-SITE, ZAPIER, STANDARD = (BUILT[name].sender for name in ("site", "zapier", "standard"))
+SITE, ZAPIER, STANDARD, OPEN = (
+    BUILT[name].sender for name in ("site", "zapier", "standard", "open")
+)
 
 
 def reading(sender: Sender, content: object, **headers: str) -> Payload:
@@ -50,6 +52,11 @@ def only(payload: Payload) -> Item:
 def message(item: Item) -> Message:
     assert isinstance(item, Message), item
     return item
+
+
+def plain(**mapping: object) -> Sender:
+    source = {"type": "plain", "unsigned": True, "mapping": mapping}
+    return parse_sources({"sources": {"one": source}}, {})["one"].sender
 
 
 def test_a_workflow_contact_says_who_somebody_is():
@@ -227,9 +234,11 @@ def test_an_address_that_is_none_names_its_place_in_mautics_body():
         (SITE, 5),
     ],
 )
-def test_a_body_of_another_form_is_refused_as_a_whole(sender, content):
-    with pytest.raises(Rejected):
-        reading(sender, content)
+def test_a_body_of_another_form_is_one_message_that_can_not_be_used(sender, content):
+    payload = reading(sender, content)
+
+    assert payload.is_single
+    assert isinstance(only(payload), Unusable)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"a":}', b"[" * 100_000, b'"\xff"'])
@@ -296,9 +305,34 @@ def test_a_list_of_items_is_read_one_by_one():
 
 
 def test_a_bare_list_is_read_one_by_one_too():
-    payload = reading(ZAPIER, [{"email": "a@example.com"}])
+    payload = reading(OPEN, [{"email": "a@example.com"}])
 
     assert (len(payload.items), payload.is_single) == (1, False)
+
+
+@pytest.mark.parametrize("body", [[], [{"email": "a@example.com"}], {"entries": []}, "text"])
+def test_items_stand_where_the_mapping_says_and_nowhere_else(body):
+    item = only(reading(ZAPIER, body))
+
+    assert isinstance(item, Unusable)
+    assert (item.error.pointer, item.error.found) == ("/leads", "nothing")
+
+
+def test_items_may_be_found_in_a_list_by_an_expression():
+    sender = plain(items="[].lead", email="email")
+
+    payload = reading(sender, [{"lead": {"email": "a@example.com"}}])
+
+    assert message(only(payload)).lead.email == "a@example.com"
+
+
+def test_an_expression_for_items_that_fails_is_named():
+    sender = plain(items="sort(leads)", email="email")
+
+    item = only(reading(sender, {"leads": 5}))
+
+    assert isinstance(item, Unusable)
+    assert item.error.pointer == "mapping items"
 
 
 def test_a_standard_message_is_known_again_by_its_id():
@@ -311,7 +345,7 @@ def test_a_standard_message_is_known_again_by_its_id():
 
 def test_a_plain_message_is_known_again_by_its_idempotency_key():
     first, again = (
-        only(reading(ZAPIER, [{"email": "a@example.com", "n": n}], idempotency_key=key))
+        only(reading(OPEN, {"email": "a@example.com", "n": n}, idempotency_key=key))
         for n, key in ((1, '"k-1"'), (2, "k-1"))
     )
 
@@ -319,7 +353,7 @@ def test_a_plain_message_is_known_again_by_its_idempotency_key():
 
 
 def test_a_message_without_id_or_time_is_known_again_for_a_day():
-    body = as_body([{"email": "a@example.com"}])
+    body = as_body({"leads": [{"email": "a@example.com"}]})
     moments = [NOON, NOON.replace(hour=20), NOON.replace(day=4)]
     first, again, later = (only(read(ZAPIER, Request({}, body, at))) for at in moments)
 
