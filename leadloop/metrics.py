@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import structlog
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from leadloop.database import Database, Work
 
@@ -103,9 +103,22 @@ _ROWS = {
         text("SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS counted"),
     ),
 }
+# What a service reads besides, of tables of its own: rows by one label.
+_OWN: dict[str, tuple[Gauge, TextClause]] = {}
 _PRESENT = text("""
 SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL
 """)
+
+
+def read_also(service: str, gauge: Gauge, statement: TextClause) -> None:
+    """Have a gauge with one label read at every scrape of a service.
+
+    Args:
+        service: Whose database is read.
+        gauge: Shows nothing for a label that is not found.
+        statement: Finds a label and its count a row, of at most `:most` rows counted.
+    """
+    _OWN[service] = (gauge, statement)
 
 
 async def refresh(database: Database, *, service: str) -> bool:
@@ -136,3 +149,9 @@ async def _read_gauges(work: Work, service: str) -> None:
         gauge, statement = _ROWS[table]
         rows = await work.connection.scalar(statement, {"most": ROWS_MAX})
         gauge.labels(service).set(rows or 0)
+    if service in _OWN:
+        gauge, statement = _OWN[service]
+        counted = await work.connection.execute(statement, {"most": ROWS_MAX})
+        gauge.clear()
+        for label, count in counted:
+            gauge.labels(label).set(count)

@@ -14,6 +14,7 @@ from rich.console import Console
 from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
 from services.commands import agreement as agreement_cli
 from services.commands import backtest as backtest_cli
+from services.commands import captures as captures_cli
 from services.commands import learn as learn_cli
 from services.commands import model as model_cli
 from services.commands import shadow as shadow_cli
@@ -39,6 +40,7 @@ agreement_cli.app.command()(learn_cli.drift)
 app.add_typer(agreement_cli.app, name="agreement")
 app.add_typer(parked, name="parked")
 app.add_typer(model_cli.model, name="model")
+app.add_typer(captures_cli.captures, name="captures")
 
 out = Console()
 problems = Console(stderr=True, style="red")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
+from leadloop import metrics
 from leadloop.clock import Clock
 from leadloop.database import Database
 from leadloop.ids import Ids
@@ -13,6 +14,7 @@ from leadloop.web import Doors, create_app
 from services.intake.api import router_of
 from services.intake.handlers import HANDLERS
 from services.intake.hooks import Hooks
+from services.intake.readings import CAPTURES_PARKED, COUNT_PARKED
 from services.intake.reception import read_again
 from services.intake.settings import Settings
 from services.intake.sources import Source, load_sources
@@ -47,6 +49,7 @@ def build(
         doors=Doors(settings.tokens(), settings.body_bytes_max),
     )
     api.include_router(router_of(sources))
+    metrics.read_also(NAME, CAPTURES_PARKED, COUNT_PARKED)
     return Service(
         name=NAME,
         database=database,

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 # Imported for what it registers.
 from leadloop import metrics  # noqa: F401  # the names below come from the registry it fills
+from services.intake import readings  # noqa: F401  # as above
 
 ROOT = Path(__file__).parents[2]
 PORTS = {"intake": 8001, "scoring": 8002, "handoff": 8003, "feedback": 8004}

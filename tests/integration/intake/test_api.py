@@ -213,6 +213,21 @@ async def test_what_is_not_there_is_a_404_and_a_wrong_id_is_named(intake):
     assert cursor.status == 400
 
 
+async def test_what_is_parked_is_shown_by_its_source_until_it_is_not(intake):
+    def parked(metrics):
+        return [line for line in metrics.splitlines() if "captures_parked{" in line]
+
+    for email in ("nobody", "no one"):
+        await post(intake.app, by_site(a_form(email)))
+    before = (await get(intake, "/metrics")).body.decode()
+    for capture in (await get(intake, "/v1/captures")).json["items"]:
+        await call(intake.app, "POST", f"/v1/captures/{capture['id']}/dismiss")
+    after = (await get(intake, "/metrics")).body.decode()
+
+    assert parked(before) == ['leadloop_captures_parked{source="site"} 2.0']
+    assert parked(after) == []
+
+
 async def test_captures_are_counted_by_source_and_outcome(intake):
     await post(intake.app, by_site(a_form()))
     await post(intake.app, by_site({}, secret="wrong"))
