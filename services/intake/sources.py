@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from leadloop import signing
+from services.intake.faults import load_yaml, sentences
 from services.intake.senders.hubspot import HubSpot
 from services.intake.senders.mapping import FieldMap, Finder, compile_finder
 from services.intake.senders.mautic import Mautic
@@ -29,6 +30,8 @@ from services.intake.senders.standard import Standard
 API = "api"
 BODY_BYTES_MAX = 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAMED = f"a name of lower-case letters, digits and hyphens other than {API}, which is ours"
+_DAY_SECONDS = 24 * 60 * 60
 _LEAD_FIELDS = (
     "id",
     "external_id",
@@ -129,13 +132,21 @@ class MappingSettings(_Strict):
 class ProofSettings(_Strict):
     """The header by which a plain sender proves itself."""
 
-    header: str = Field("x-signature", pattern=r"^[A-Za-z0-9-]+$")
+    header: str = Field(
+        "x-signature",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="the name of a header: letters, digits and hyphens",
+    )
     scheme: Literal["hex", "base64", "token"] = "hex"
     prefix: str = ""
 
 
 class _SourceSettings(_Strict):
-    secret_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    secret_env: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="the name of the environment variable that holds the secret",
+    )
     unsigned: bool = False
     answer_status: Literal[200, 201, 202, 204] = 202
     body_bytes_max: int = Field(BODY_BYTES_MAX, gt=0, le=64 * BODY_BYTES_MAX)
@@ -152,8 +163,11 @@ class HubSpotSettings(_SourceSettings):
     """A HubSpot app or workflow."""
 
     type: Literal["hubspot"]
-    public_url: str = Field(pattern=r"^https?://[^/?#\s]+/[^?#\s]*$")
-    tolerance_seconds: int = Field(300, gt=0)
+    public_url: str = Field(
+        pattern=r"^https?://[^/?#\s]+/[^?#\s]*$",
+        description="a whole address such as https://leads.example.com/hooks/hubspot",
+    )
+    tolerance_seconds: int = Field(300, gt=0, le=_DAY_SECONDS)
 
 
 class MauticSettings(_SourceSettings):
@@ -166,7 +180,7 @@ class StandardSettings(_SourceSettings):
     """A sender of Standard Webhooks; several secrets, separated by blanks, while it rotates."""
 
     type: Literal["standard"]
-    tolerance_seconds: int = Field(300, gt=0)
+    tolerance_seconds: int = Field(300, gt=0, le=_DAY_SECONDS)
     mapping: MappingSettings
 
 
@@ -184,6 +198,14 @@ SourceSettings = Annotated[
 ]
 
 
+_KINDS: Mapping[str, type[_SourceSettings]] = {
+    "hubspot": HubSpotSettings,
+    "mautic": MauticSettings,
+    "standard": StandardSettings,
+    "plain": PlainSettings,
+}
+
+
 class SourcesFile(_Strict):
     """The whole file."""
 
@@ -197,7 +219,7 @@ def load_sources(path: Path, environ: Mapping[str, str]) -> dict[str, Source]:
         SourcesError: The file can't be read, or a key of it is wrong, or a secret is missing.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SourcesError(f"{path}: expected YAML, found: {error}") from error
     return parse_sources(content, environ, where=str(path))
@@ -214,12 +236,11 @@ def parse_sources(
     try:
         settings = SourcesFile.model_validate(content).sources
     except ValidationError as error:
-        raise SourcesError("\n".join(_sentences(error, where))) from error
+        told = sentences(error.errors(include_url=False), SourcesFile, _KINDS)
+        raise SourcesError("\n".join(f"{where}: {one}" for one in told)) from error
     for name in settings:
-        if not _NAME.fullmatch(name):
-            raise SourcesError(
-                f"{where}: sources.{name}: expected lower-case letters, digits and hyphens"
-            )
+        if not _NAME.fullmatch(name) or name == API:
+            raise SourcesError(f"{where}: sources.{name}: expected {_NAMED}")
     return {name: _source(name, found, environ, where) for name, found in settings.items()}
 
 
@@ -292,17 +313,3 @@ def _finders(
         for name, expression in expressions.items()
         if expression
     )
-
-
-def _sentences(error: ValidationError, where: str) -> list[str]:
-    """Return a sentence a wrong key, such as: sources.site.mapping.email: Field required."""
-    kinds = {"hubspot", "mautic", "standard", "plain"}
-    sentences = []
-    for found in error.errors(include_url=False, include_input=False):
-        # Pydantic puts the chosen type into the path; it is no key of the file.
-        keys = [
-            str(key) for at, key in enumerate(found["loc"]) if not (at == 2 and key in kinds)
-        ]
-        message = found["msg"].removeprefix("Value error, ")
-        sentences.append(f"{where}: {'.'.join(keys) or 'the file'}: {message}")
-    return sentences

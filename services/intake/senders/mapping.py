@@ -1,14 +1,15 @@
 """Find our fields in a sender's own JSON by JMESPath expressions, compiled once."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import jmespath
 import orjson
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 from services.intake.message import (
     Activity,
@@ -43,6 +44,10 @@ SCALAR_FIELDS = ("phone", "email")
 TOUCH_FIELDS = tuple(field.name for field in fields(Touch))
 _WINDOW_SECONDS = REPEAT_WINDOW.total_seconds()
 _PLAIN_LENGTH_MAX = 200
+# What the functions of JMESPath take, by name.
+_FUNCTIONS: dict[str, Sequence[dict[str, Any]]] = {
+    name: function["signature"] for name, function in Functions.FUNCTION_TABLE.items()
+}
 _NOT_SNAKE = re.compile(r"[^a-z0-9]+")
 
 
@@ -71,7 +76,7 @@ class Finder:
             return self.search(item)
         except JMESPathError as error:
             expected = "a value that the mapping's expression can work on"
-            raise WrongField(f"mapping {self.name}", expected, type(error).__name__) from error
+            raise WrongField(f"mapping {self.name}", expected, "another one") from error
 
     def pointer(self, at: str) -> str:
         """Return where the value stands in the body, or else the mapping's name for it."""
@@ -82,14 +87,33 @@ def compile_finder(name: str, expression: str) -> Finder:
     """Return the finder of an expression.
 
     Raises:
-        ValueError: It is no JMESPath expression.
+        ValueError: It is no JMESPath expression, or calls what is no function of JMESPath.
     """
     try:
         compiled = jmespath.compile(expression)
     except JMESPathError as error:
         raise ValueError(f"expected a JMESPath expression, found {expression!r}") from error
+    _require_functions(compiled.parsed)
     path = _path_of(compiled.parsed) or ()
     return Finder(name, path, compiled.search, pointer_to(*path))
+
+
+def _require_functions(node: dict[str, Any]) -> None:
+    """Refuse a call that would fail for every message."""
+    called_with = node.get("children", [])
+    if node["type"] == "function_expression":
+        name = node["value"]
+        takes = _FUNCTIONS.get(name)
+        if takes is None:
+            known = ", ".join(sorted(_FUNCTIONS))
+            raise ValueError(f"expected a function of JMESPath ({known}), found {name}()")
+        is_open = any(one.get("variadic") for one in takes)
+        if len(called_with) < len(takes) or (len(called_with) > len(takes) and not is_open):
+            found = f"{name}() with {len(called_with)}"
+            raise ValueError(f"expected {len(takes)} arguments of {name}(), found {found}")
+    for child in called_with:
+        if isinstance(child, dict):
+            _require_functions(child)
 
 
 def _path_of(node: dict[str, object]) -> tuple[str, ...] | None:

@@ -31,7 +31,36 @@ def test_the_example_can_be_used_as_it_is():
     ("content", "sentence"),
     [
         (changed("site", type="fax"), "sources.site: "),
-        (changed("site", colour="red"), "sources.site.colour: Extra inputs are not permitted"),
+        (changed("site", type="hubspott"), "found hubspott; did you mean hubspot?"),
+        (
+            {"sources": {"site": {"unsigned": True}}},
+            "sources.site: expected type: hubspot, mautic, standard or plain, found no type",
+        ),
+        (
+            changed("site", colour="red"),
+            "sources.site.colour: expected one of secret_env, ",
+        ),
+        (changed("site", secret="SITE"), "mapping; did you mean secret_env?"),
+        (changed("site", mapping={"emial": "e"}), "did you mean email?"),
+        (
+            changed("site", mapping={"email": "e", "touch": {"sorce": "e"}}),
+            "sources.site.mapping.touch.sorce: expected one of source, medium, campaign, ",
+        ),
+        (changed("site", mapping=None), "sources.site.mapping: expected an object, found null"),
+        (changed("hubspot", secret_env="a secret"), "expected the name of the environment"),
+        (changed("hubspot", tolerance_seconds=86_401), "seconds: expected 86400 or less"),
+        (changed("standard", tolerance_seconds=10**8), "seconds: expected 86400 or less"),
+        ({"sources": {"api": SOURCES["sources"]["open"]}}, "sources.api: expected a name of"),
+        ({"sauces": {}}, "sauces: expected one of sources; did you mean sources?"),
+        ({}, "sources: expected a value, found nothing"),
+        (
+            changed("site", mapping={"email": "lowercase(email)"}),
+            "sources.site.mapping.email: expected a function of JMESPath (abs, ",
+        ),
+        (
+            changed("site", mapping={"email": "e", "touch": {"source": "a || [].join(b)"}}),
+            "sources.site.mapping.touch.source: expected 2 arguments of join()",
+        ),
         (changed("site", mapping={"email": "a..b"}), "sources.site.mapping.email: expected a"),
         (
             changed("site", mapping={"email": "e", "touch": {"source": "["}}),
@@ -46,8 +75,9 @@ def test_the_example_can_be_used_as_it_is():
             changed("mautic", secret_env="NOT_SET"),
             "sources.mautic.secret_env: expected a secret",
         ),
-        ({"sources": {"A B": SOURCES["sources"]["open"]}}, "sources.A B: expected lower-case"),
-        ([], "the file: "),
+        ({"sources": {"A B": SOURCES["sources"]["open"]}}, "sources.A B: expected a name of"),
+        ([], "the file: expected an object, found an array"),
+        (None, "the file: expected an object, found null"),
     ],
 )
 def test_a_wrong_key_is_named(content, sentence):
@@ -71,6 +101,38 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path):
 
     with pytest.raises(SourcesError, match=r"sources\.yaml: expected YAML"):
         load_sources(path, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("sources:\n  a: {type: plain}\n  b: {}\n  a: {}\n", "a a second time, after line 2"),
+        ("sources: {a: {mapping: {email: x, email: y}}}", "email a second time, after line 1"),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_with_its_lines(tmp_path, content, told):
+    path = tmp_path / "sources.yaml"
+    path.write_text(content)
+
+    with pytest.raises(SourcesError, match=told):
+        load_sources(path, {})
+
+
+def test_what_yaml_merges_may_be_said_again(tmp_path):
+    path = tmp_path / "sources.yaml"
+    path.write_text(
+        "sources:\n"
+        "  a: &form {type: plain, unsigned: true, mapping: {email: email}}\n"
+        "  b: {<<: *form, mapping: {email: mail}}\n"
+    )
+
+    assert list(load_sources(path, {})) == ["a", "b"]
+
+
+def test_functions_of_jmespath_may_be_used():
+    content = changed("site", mapping={"email": "not_null(a, b, c)", "phone": "join(' ', d)"})
+
+    assert parse_sources(content, ENVIRON)
 
 
 def test_no_source_shows_its_secret():
