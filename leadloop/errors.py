@@ -22,9 +22,11 @@ class Problem(Exception):
         errors: One entry a field that was wrong.
         retry_after_seconds: When the caller may try again; None when that would not help.
         members: What the answer says besides, for programs.
+        challenge: How a caller proves itself, as HTTP calls it; empty when that has no name.
     """
 
     members: Mapping[str, str] = MappingProxyType({})
+    challenge: str = ""
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
@@ -50,6 +52,7 @@ class Unauthorized(Problem):
 
     status = 401
     title = "Not authenticated"
+    challenge = "Bearer"
 
 
 class Forbidden(Problem):

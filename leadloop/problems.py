@@ -109,8 +109,8 @@ def to_response(problem: Problem) -> Response:
     if problem.errors:
         body["errors"] = [error._asdict() for error in problem.errors[:ERRORS_MAX]]
     headers = {}
-    if problem.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+    if problem.challenge:
+        headers["WWW-Authenticate"] = problem.challenge
     if problem.retry_after_seconds is not None:
         headers["Retry-After"] = str(problem.retry_after_seconds)
     return _respond(body, problem.status, headers)

@@ -8,6 +8,7 @@ from leadloop.errors import FieldError, Problem, Rejected, Unauthorized
 from leadloop.ids import Ids
 from services.intake.handlers import Arrival
 from services.intake.message import Ignored, Item, Payload, Request, Unusable
+from services.intake.senders.plain import Plain
 from services.intake.senders.sender import digest_of, digest_of_bytes, read
 from services.intake.sources import Source
 from services.intake.store import Kept
@@ -37,9 +38,17 @@ def receive(source: Source, request: Request, ids: Ids, traceparent: str) -> lis
     """
     refusal = source.sender.verify(request, request.received_at)
     if refusal is not None:
-        raise Unauthorized(f"This is not proven to come from {source.name}.", refusal)
+        raise _unproven(source, refusal)
     payload = read(source.sender, request)
     return _arrivals(source, request, payload, ids, traceparent)
+
+
+def _unproven(source: Source, refusal: FieldError) -> Unauthorized:
+    """Return the refusal; only a token in its usual place is what HTTP has a name for."""
+    problem = Unauthorized(f"This is not proven to come from {source.name}.", refusal)
+    if not (isinstance(source.sender, Plain) and source.sender.proof.is_bearer):
+        problem.challenge = ""
+    return problem
 
 
 def read_again(sources: Mapping[str, Source], kept: Kept) -> Arrival:

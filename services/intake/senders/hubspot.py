@@ -101,7 +101,9 @@ class HubSpot:
             self.secret, f"{_METHOD}{url}".encode(), request.body, timestamp.encode()
         )
         if not is_equal(binascii.b2a_base64(digest, newline=False).decode(), signature):
-            return wrong_signature(SIGNATURE)
+            # A wrong address looks like a wrong secret, so say which one is configured.
+            signed = f"{_METHOD} {self.public_url}, this body and this time"
+            return wrong_signature(SIGNATURE, signed)
         return stale(TIMESTAMP, sent_at, now, self.tolerance)
 
     def parse(self, request: Request) -> Payload:

@@ -12,7 +12,6 @@ from services.intake.senders.sender import (
     hmac_sha256,
     is_equal,
     missing_header,
-    wrong_signature,
 )
 
 IDEMPOTENCY_KEY = "idempotency-key"
@@ -33,6 +32,11 @@ class Proof:
     scheme: Scheme
     prefix: str = ""
 
+    @property
+    def is_bearer(self) -> bool:
+        """Say whether it is a token where HTTP has it."""
+        return self.scheme == "token" and self.header == "authorization"
+
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -49,15 +53,26 @@ class Plain:
             return None
         found = request.headers.get(self.proof.header, "")
         if not found:
-            return missing_header(self.proof.header)
+            is_token = self.proof.scheme == "token"
+            return missing_header(self.proof.header, "a token" if is_token else "a signature")
         if not is_equal(self.proof.prefix + self._expected(request.body), found):
-            return wrong_signature(self.proof.header)
+            return self._wrong()
         return None
 
     def parse(self, request: Request) -> Payload:
         """Return what the mapping finds; an Idempotency-Key makes the request known again."""
         key = request.headers.get(IDEMPOTENCY_KEY, "").strip('"')
         return read_mapped(self.mapping, request, key)
+
+    def _wrong(self) -> FieldError:
+        """Return the error of a header that proves nothing, with how it must begin."""
+        prefix = self.proof.prefix
+        if self.proof.scheme == "token":
+            expected = f"{prefix!r} and the source's token" if prefix else "the source's token"
+            return FieldError(f"header {self.proof.header}", expected, "another one")
+        before = f"{prefix!r} and the " if prefix else "the "
+        expected = f"{before}{self.proof.scheme} HMAC-SHA256 of this body under the secret"
+        return FieldError(f"header {self.proof.header}", expected, "another one")
 
     def _expected(self, body: bytes) -> str:
         """Return what the header must hold after its prefix."""

@@ -52,14 +52,14 @@ def is_equal(expected: str, found: str) -> bool:
     return hmac.compare_digest(expected.encode(), found.encode("utf-8", "surrogatepass"))
 
 
-def missing_header(name: str) -> FieldError:
+def missing_header(name: str, expected: str = "a signature") -> FieldError:
     """Return the error of a header that is not there."""
-    return FieldError(f"header {name}", "a signature", "nothing")
+    return FieldError(f"header {name}", expected, "nothing")
 
 
-def wrong_signature(name: str) -> FieldError:
-    """Return the error of a signature that is of another body, secret or address."""
-    expected = "the signature of this body under the source's secret"
+def wrong_signature(name: str, signed: str = "this body") -> FieldError:
+    """Return the error of a signature that is of something else than what is signed here."""
+    expected = f"the signature of {signed} under the source's secret"
     return FieldError(f"header {name}", expected, "another one")
 
 
@@ -69,9 +69,13 @@ def stale(
     """Return the error of a time too far from now, None when it is near enough."""
     if abs(now - sent_at) <= tolerance:
         return None
+    return too_far(name, tolerance, is_old=sent_at < now)
+
+
+def too_far(name: str, tolerance: timedelta, *, is_old: bool) -> FieldError:
+    """Return the error of a time too far from now."""
     expected = f"a time at most {int(tolerance.total_seconds())} s from now"
-    found = "an older one" if sent_at < now else "a later one"
-    return FieldError(f"header {name}", expected, found)
+    return FieldError(f"header {name}", expected, "an older one" if is_old else "a later one")
 
 
 def digest_of(parts: Iterable[object]) -> str:

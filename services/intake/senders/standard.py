@@ -7,16 +7,12 @@ from leadloop import signing
 from leadloop.errors import FieldError
 from services.intake.message import Payload, Request
 from services.intake.senders.mapping import FieldMap, read_mapped
-from services.intake.senders.sender import missing_header
+from services.intake.senders.sender import missing_header, too_far, wrong_signature
 
-_EXPECTED = {
-    signing.Verdict.NOT_A_TIMESTAMP: (signing.TIMESTAMP_HEADER, "whole seconds since 1970"),
-    signing.Verdict.TOO_OLD: (signing.TIMESTAMP_HEADER, "a recent time"),
-    signing.Verdict.TOO_NEW: (signing.TIMESTAMP_HEADER, "a time that is not in the future"),
-    signing.Verdict.WRONG_SIGNATURE: (
-        signing.SIGNATURE_HEADER,
-        "the signature of this body under the source's secret",
-    ),
+_HEADERS = {
+    signing.ID_HEADER: "an id",
+    signing.TIMESTAMP_HEADER: "whole seconds since 1970",
+    signing.SIGNATURE_HEADER: "a signature",
 }
 
 
@@ -39,18 +35,23 @@ class Standard:
         """Return why the signature does not prove the sender, None when it does."""
         if not self.secrets:
             return None
-        names = (signing.ID_HEADER, signing.TIMESTAMP_HEADER, signing.SIGNATURE_HEADER)
-        for name in names:
+        for name, expected in _HEADERS.items():
             if not request.headers.get(name):
-                return missing_header(name)
-        message_id, timestamp, signature = (request.headers[name] for name in names)
+                return missing_header(name, expected)
+        message_id, timestamp, signature = (request.headers[name] for name in _HEADERS)
         message = signing.SignedMessage(message_id, timestamp, signature, request.body)
         verdict = signing.verify(self.secrets, message, now=now, tolerance=self.tolerance)
-        if verdict is signing.Verdict.VALID:
-            return None
-        name, expected = _EXPECTED[verdict]
-        return FieldError(f"header {name}", expected, verdict.value)
+        return None if verdict is signing.Verdict.VALID else self._wrong(verdict)
 
     def parse(self, request: Request) -> Payload:
         """Return what the mapping finds; the message's id makes it known again."""
         return read_mapped(self.mapping, request, request.headers.get(signing.ID_HEADER, ""))
+
+    def _wrong(self, verdict: signing.Verdict) -> FieldError:
+        """Return the error of what is signed wrongly, or not now."""
+        name = signing.TIMESTAMP_HEADER
+        if verdict is signing.Verdict.NOT_A_TIMESTAMP:
+            return FieldError(f"header {name}", _HEADERS[name], "no such number")
+        if verdict is signing.Verdict.WRONG_SIGNATURE:
+            return wrong_signature(signing.SIGNATURE_HEADER, "this id, time and body")
+        return too_far(name, self.tolerance, is_old=verdict is signing.Verdict.TOO_OLD)

@@ -136,6 +136,14 @@ async def test_more_items_than_are_taken_are_refused_and_kept(intake):
     assert await count(intake.database, "captures") == 1
 
 
+async def test_only_a_token_is_asked_for_as_http_does(intake):
+    token = await post(intake.app, by_zapier({}, token="wrong"))
+    signature = await post(intake.app, by_site({}, secret="wrong"))
+
+    assert token.headers["www-authenticate"] == "Bearer"
+    assert (signature.status, "www-authenticate" in signature.headers) == (401, False)
+
+
 async def test_another_method_is_told_the_right_one(intake):
     answer = await call(intake.app, "GET", "/hooks/site")
 

@@ -16,6 +16,7 @@ from tests.intake_builders import (
     MAUTIC_SECRET,
     NOON,
     PUBLIC_URL,
+    STANDARD_SECRET,
     by_hubspot,
     by_mautic,
     by_standard,
@@ -112,6 +113,72 @@ def test_a_missing_or_wrong_signature_names_its_header(posted, sender):
 
     assert sender.verify(changed, NOON).pointer.startswith("header ")
     assert sender.verify(bare, NOON).found == "nothing"
+
+
+WHOLE = ("webhook-id", "webhook-timestamp", "webhook-signature")
+PROVEN = dict(by_standard({}).headers)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected", "found"),
+    [
+        ({"webhook-id": ""}, "an id", "nothing"),
+        ({"webhook-timestamp": ""}, "whole seconds since 1970", "nothing"),
+        ({"webhook-signature": ""}, "a signature", "nothing"),
+        ({"webhook-timestamp": "today"}, "whole seconds since 1970", "no such number"),
+        ({"webhook-timestamp": "1"}, "a time at most 300 s from now", "an older one"),
+        ({"webhook-timestamp": "9999999999"}, "a time at most 300 s from now", "a later one"),
+        (
+            {"webhook-id": "msg_2"},
+            "the signature of this id, time and body under the source's secret",
+            "another one",
+        ),
+    ],
+)
+def test_a_sender_of_standard_webhooks_is_told_what_is_wrong(changed, expected, found):
+    sender = Standard((signing.decode_secret(STANDARD_SECRET),), NO_MAPPING)
+
+    error = sender.verify(Request(PROVEN | changed, b"{}", NOON), NOON)
+
+    assert error is not None
+    assert error.pointer.removeprefix("header ") in WHOLE
+    assert (error.expected, error.found) == (expected, found)
+
+
+@pytest.mark.parametrize(
+    ("proof", "header", "expected"),
+    [
+        (Proof("authorization", "token", "Bearer "), "", "a token"),
+        (
+            Proof("authorization", "token", "Bearer "),
+            "Bearer x",
+            "'Bearer ' and the source's token",
+        ),
+        (Proof("x-key", "token"), "x", "the source's token"),
+        (Proof("x-sig", "hex"), "", "a signature"),
+        (
+            Proof("x-sig", "hex", "sha256="),
+            "sha256=x",
+            "'sha256=' and the hex HMAC-SHA256 of this body under the secret",
+        ),
+    ],
+)
+def test_a_plain_sender_is_told_what_its_header_must_hold(proof, header, expected):
+    headers = {proof.header: header}
+
+    error = Plain("secret", proof, NO_MAPPING).verify(Request(headers, b"{}", NOON), NOON)
+
+    assert error is not None
+    assert error.expected == expected
+
+
+def test_hubspot_is_told_which_address_was_expected():
+    posted = request_of(by_hubspot([], url="https://other.example.com/hooks/hubspot"))
+
+    error = HUBSPOT.verify(posted, NOON)
+
+    assert error is not None
+    assert f"POST {PUBLIC_URL}, this body and this time" in error.expected
 
 
 @pytest.mark.parametrize("away", [timedelta(minutes=5, seconds=1), -timedelta(minutes=6)])
