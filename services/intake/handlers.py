@@ -148,6 +148,7 @@ def _outcome(
         occurred_at=happened_at,
         activity_kind=message.activity.kind if message.activity else None,
         touch=message.touch,
+        error=message.left_out,
     )
 
 

@@ -63,6 +63,7 @@ class Message:
         external_id: The person's id at the source; empty when it has none.
         touch: Where the person came from; None when the message does not tell.
         activity: What the person did; None when the message is no engagement.
+        left_out: The first field that was wrong and that it can do without; None for none.
     """
 
     dedupe_key: str
@@ -72,6 +73,7 @@ class Message:
     external_id: str = ""
     touch: Touch | None = None
     activity: Activity | None = None
+    left_out: FieldError | None = None
 
 
 @dataclass(frozen=True, slots=True)

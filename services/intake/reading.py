@@ -79,7 +79,8 @@ def text_of(value: object, pointer: str) -> str:
     if not isinstance(value, str):
         raise WrongField(pointer, "text", type_name(value))
     if len(value) > TEXT_LENGTH_MAX:
-        raise WrongField(pointer, f"at most {TEXT_LENGTH_MAX} characters", f"{len(value)}")
+        expected = f"at most {TEXT_LENGTH_MAX} characters"
+        raise WrongField(pointer, expected, f"{len(value)} characters")
     return trimmed(value)
 
 

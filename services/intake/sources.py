@@ -19,8 +19,9 @@ from pydantic import (
 
 from leadloop import signing
 from services.intake.faults import load_yaml, sentences
+from services.intake.senders.finder import Extras, Finders, compile_finder
 from services.intake.senders.hubspot import HubSpot
-from services.intake.senders.mapping import FieldMap, Finder, compile_finder
+from services.intake.senders.mapping import FieldMap
 from services.intake.senders.mautic import Mautic
 from services.intake.senders.plain import Plain, Proof
 from services.intake.senders.sender import Sender
@@ -159,7 +160,12 @@ class _SourceSettings(_Strict):
         return self
 
 
-class HubSpotSettings(_SourceSettings):
+class _ExtrasSettings(_SourceSettings):
+    attributes: dict[str, Expression] = {}
+    activity: ActivityMapping | None = None
+
+
+class HubSpotSettings(_ExtrasSettings):
     """A HubSpot app or workflow."""
 
     type: Literal["hubspot"]
@@ -170,7 +176,7 @@ class HubSpotSettings(_SourceSettings):
     tolerance_seconds: int = Field(300, gt=0, le=_DAY_SECONDS)
 
 
-class MauticSettings(_SourceSettings):
+class MauticSettings(_ExtrasSettings):
     """A Mautic."""
 
     type: Literal["mautic"]
@@ -280,9 +286,9 @@ def _secret(name: str, settings: SourceSettings, environ: Mapping[str, str], whe
 def _sender(settings: SourceSettings, secret: str) -> Sender:
     if isinstance(settings, HubSpotSettings):
         tolerance = timedelta(seconds=settings.tolerance_seconds)
-        return HubSpot(secret, settings.public_url, tolerance)
+        return HubSpot(secret, settings.public_url, tolerance, _extras(settings))
     if isinstance(settings, MauticSettings):
-        return Mautic(secret)
+        return Mautic(secret, _extras(settings))
     mapping = _field_map(settings.mapping)
     if isinstance(settings, PlainSettings):
         proof = settings.proof
@@ -293,21 +299,25 @@ def _sender(settings: SourceSettings, secret: str) -> Sender:
 
 def _field_map(settings: MappingSettings) -> FieldMap:
     """Compile a mapping."""
-    activity = settings.activity
     fields = {name: getattr(settings, name) for name in _LEAD_FIELDS}
     return FieldMap(
         fields=dict(_finders("", fields)),
         items=compile_finder("items", settings.items) if settings.items else None,
-        attributes=_finders("attributes.", settings.attributes),
         touch=_finders("touch.", settings.touch.model_dump()),
+        extras=_extras(settings),
+    )
+
+
+def _extras(settings: MappingSettings | _ExtrasSettings) -> Extras:
+    activity = settings.activity
+    return Extras(
+        attributes=_finders("attributes.", settings.attributes),
         kind=compile_finder("activity.kind", activity.kind) if activity else None,
         details=_finders("activity.attributes.", activity.attributes) if activity else (),
     )
 
 
-def _finders(
-    prefix: str, expressions: Mapping[str, str | None]
-) -> tuple[tuple[str, Finder], ...]:
+def _finders(prefix: str, expressions: Mapping[str, str | None]) -> Finders:
     return tuple(
         (name, compile_finder(prefix + name, expression))
         for name, expression in expressions.items()

@@ -63,7 +63,7 @@ class Outcome:
         occurred_at: When it happened at the source; None when that is not known.
         activity_kind: What the person did; None when nothing.
         touch: Where the person came from; None when not told.
-        error: Why it is parked; None otherwise.
+        error: Why it is parked, or what was left out of it; None otherwise.
     """
 
     state: State

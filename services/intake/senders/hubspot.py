@@ -35,6 +35,7 @@ from services.intake.reading import (
     scalar_of,
     type_name,
 )
+from services.intake.senders.finder import NO_EXTRAS, Extras, Place
 from services.intake.senders.sender import (
     digest_of,
     digest_of_bytes,
@@ -76,11 +77,13 @@ class HubSpot:
         secret: The app's client secret; empty when the source takes unsigned requests.
         public_url: The address as HubSpot knows it, with scheme and host.
         tolerance: How far the signed time may be from now.
+        extras: What is read of a workflow's contact besides.
     """
 
     secret: str = field(repr=False)
     public_url: str
     tolerance: timedelta = timedelta(minutes=5)
+    extras: Extras = NO_EXTRAS
     kept_headers: tuple[str, ...] = (TIMESTAMP,)
 
     def verify(self, request: Request, now: datetime) -> FieldError | None:
@@ -112,7 +115,7 @@ class HubSpot:
         if isinstance(body, list):
             return Payload(tuple(_event(event, at) for at, event in enumerate(body)))
         if isinstance(body, dict) and ("vid" in body or "properties" in body):
-            return Payload((_workflow_object(body, request),))
+            return Payload((_workflow_object(body, request, self.extras),))
         expected = "a list of events, or an object with vid and properties"
         error = FieldError("", expected, type_name(body))
         return unusable_body(digest_of_bytes(request.body), error)
@@ -189,18 +192,21 @@ def _changed_property(event: Mapping[str, object], position: int) -> Lead:
     return Lead(attributes={"hubspot_email" if name == "email" else name: value})
 
 
-def _workflow_object(body: Mapping[str, object], request: Request) -> Item:
+def _workflow_object(body: Mapping[str, object], request: Request, extras: Extras) -> Item:
     """Return the contact that a workflow sends; its other objects are kept and not read."""
     raw_key = digest_of_bytes(request.body)
     if "vid" not in body:
         return Ignored(raw_key)
     try:
-        return _contact(body, request, raw_key)
+        return _contact(body, request, extras, raw_key)
     except WrongField as wrong:
         return Unusable(raw_key, wrong.error)
 
 
-def _contact(body: Mapping[str, object], request: Request, raw_key: str) -> Message:
+def _contact(
+    body: Mapping[str, object], request: Request, extras: Extras, raw_key: str
+) -> Message:
+    place = Place(body, "")
     external_id = _external_id(body, "portal-id", "vid")
     modified = _property(body, "lastmodifieddate")
     modified_at = moment_of(modified or None, pointer_to("properties", "lastmodifieddate"))
@@ -210,12 +216,14 @@ def _contact(body: Mapping[str, object], request: Request, raw_key: str) -> Mess
         occurred_at=modified_at or sent_at or request.received_at,
         external_id=external_id,
         email_at="/properties/email/value",
-        lead=_lead(body),
+        lead=_lead(body, place.scalars(extras.attributes)),
         touch=_touch(body),
+        activity=place.activity(extras.kind, extras.details) if extras.kind else None,
+        left_out=place.first_left_out(),
     )
 
 
-def _lead(body: Mapping[str, object]) -> Lead:
+def _lead(body: Mapping[str, object], more: dict[str, str]) -> Lead:
     employer = member(body, "associated-company", "properties", "name", "value")
     has_left = _property(body, _OPTED_OUT) == "true"
     attributes = {name: _property(body, name) for name in _ATTRIBUTES}
@@ -228,7 +236,7 @@ def _lead(body: Mapping[str, object]) -> Lead:
         job_title=_property(body, "jobtitle"),
         country=_property(body, "country"),
         consent=Consent.DENIED if has_left else Consent.UNSPECIFIED,
-        attributes={name: value for name, value in attributes.items() if value},
+        attributes={name: value for name, value in attributes.items() if value} | more,
     )
 
 

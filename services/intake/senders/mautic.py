@@ -33,6 +33,7 @@ from services.intake.reading import (
     scalar_of,
     type_name,
 )
+from services.intake.senders.finder import NO_EXTRAS, Extras, Place
 from services.intake.senders.sender import (
     digest_of,
     digest_of_bytes,
@@ -44,6 +45,8 @@ from services.intake.senders.sender import (
 
 SIGNATURE = "webhook-signature"
 _PREFIX = "mautic."
+# Where a contact has its address.
+_EMAIL = ("fields", "core", "email", "value")
 # What a person did, by Mautic's event type; other types tell who a person is.
 _ACTIVITIES = {
     "form_on_submit": "form_submit",
@@ -53,6 +56,7 @@ _ACTIVITIES = {
     "asset_on_download": "download",
     "video_on_hit": "video_view",
 }
+_FORM = "form_on_submit"
 _ABOUT_CONTACTS = ("lead_post_save_new", "lead_post_save_update", "lead_points_change")
 _CONSENT_CHANGED = "lead_channel_subscription_changed"
 # Reasons 1 to 3 are unsubscribed, bounced, manual; Mautic's word for none of them:
@@ -75,9 +79,15 @@ _NOT_ATTRIBUTES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mautic:
-    """A Mautic that signs with `secret`; empty when the source takes unsigned requests."""
+    """A Mautic.
+
+    Attributes:
+        secret: What it signs with; empty when the source takes unsigned requests.
+        extras: What is read besides: attributes of each contact, the kind of each form sent.
+    """
 
     secret: str = field(repr=False)
+    extras: Extras = NO_EXTRAS
     kept_headers: tuple[str, ...] = ()
 
     def verify(self, request: Request, now: datetime) -> FieldError | None:
@@ -100,50 +110,82 @@ class Mautic:
             found = "another one" if isinstance(body, dict) else type_name(body)
             error = FieldError("", expected, found)
             return unusable_body(digest_of_bytes(request.body), error)
-        return Payload(tuple(_items(body, request.received_at)))
+        return Payload(tuple(self._items(body, request.received_at)))
+
+    def _items(self, body: Mapping[str, object], received_at: datetime) -> Iterator[Item]:
+        for name, group in body.items():
+            if not name.startswith(_PREFIX):
+                continue
+            # Before 5.0 a group of one came without its list.
+            for position, event in enumerate(group if isinstance(group, list) else [group]):
+                yield _Event(name, position, event, self.extras).read(received_at)
 
 
 def _is_group(name: str) -> bool:
     return name.startswith(_PREFIX) or name == "timestamp"
 
 
-def _items(body: Mapping[str, object], received_at: datetime) -> Iterator[Item]:
-    for name, group in body.items():
-        if not name.startswith(_PREFIX):
-            continue
-        # Before 5.0 a group of one came without its list.
-        for position, event in enumerate(group if isinstance(group, list) else [group]):
-            yield _item(name, position, event, received_at)
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """Reads one event of one type.
 
+    Attributes:
+        name: Of its group, such as mautic.form_on_submit.
+        position: In its group.
+        event: As it came.
+        extras: What is read of it besides.
+    """
 
-def _item(name: str, position: int, event: object, received_at: datetime) -> Item:
-    try:
-        return _message(name, position, event, received_at)
-    except WrongField as wrong:
-        return Unusable(digest_of((name, event)), wrong.error)
+    name: str
+    position: int
+    event: object
+    extras: Extras
 
+    def read(self, received_at: datetime) -> Item:
+        try:
+            return self._message(received_at)
+        except WrongField as wrong:
+            return Unusable(digest_of((self.name, self.event)), wrong.error)
 
-def _message(name: str, position: int, event: object, received_at: datetime) -> Item:
-    at = (name, position)
-    kind = name.removeprefix(_PREFIX)
-    if not isinstance(event, dict):
-        raise WrongField(pointer_to(*at), "an object", type_name(event))
-    said = first_text([event.get("timestamp"), member(event, "submission", "dateSubmitted")])
-    occurred_at = moment_of(said, pointer_to(*at, "timestamp"))
-    path, contact = _contact_of(event)
-    contact_id = scalar_of(member(contact, "id"), pointer_to(*at, *path, "id"))
-    dedupe_key = _dedupe_key(kind, event, contact, contact_id)
-    if not _is_about_a_person(kind):
-        return Ignored(dedupe_key)
-    return Message(
-        dedupe_key=dedupe_key,
-        occurred_at=occurred_at or received_at,
-        external_id=contact_id,
-        email_at=pointer_to(*at, *path, "fields", "core", "email", "value"),
-        lead=_lead(contact, pointer_to(*at, *path), _consent(kind, event, contact)),
-        touch=_touch(kind, event, contact),
-        activity=_activity(kind, event),
-    )
+    def _message(self, received_at: datetime) -> Item:
+        event = self.event
+        kind = self.name.removeprefix(_PREFIX)
+        if not isinstance(event, dict):
+            raise WrongField(self._at(), "an object", type_name(event))
+        said = first_text(
+            [event.get("timestamp"), member(event, "submission", "dateSubmitted")]
+        )
+        occurred_at = moment_of(said, self._at("timestamp"))
+        path, contact = _contact_of(event)
+        contact_id = scalar_of(member(contact, "id"), self._at(*path, "id"))
+        dedupe_key = _dedupe_key(kind, event, contact, contact_id)
+        if not _is_about_a_person(kind):
+            return Ignored(dedupe_key)
+        place = Place(contact, self._at(*path))
+        return Message(
+            dedupe_key=dedupe_key,
+            occurred_at=occurred_at or received_at,
+            external_id=contact_id,
+            email_at=self._at(*path, *_EMAIL),
+            lead=_lead(place, self.extras, _consent(kind, event, contact)),
+            touch=_touch(kind, event, contact),
+            activity=self._activity(kind, event, place),
+            left_out=place.first_left_out(),
+        )
+
+    def _activity(
+        self, kind: str, event: Mapping[str, object], place: Place
+    ) -> Activity | None:
+        """Return what the person did; a form's kind is that of the file, where it says one."""
+        usual = _activity(kind, event)
+        if usual is None or self.extras.kind is None or kind != _FORM:
+            return usual
+        of_event = Place(event, self._at(), left_out=place.left_out)
+        told = of_event.activity(self.extras.kind, self.extras.details)
+        return Activity(told.kind, {**usual.attributes, **told.attributes}) if told else usual
+
+    def _at(self, *path: str) -> str:
+        return pointer_to(self.name, self.position, *path)
 
 
 def _is_about_a_person(kind: str) -> bool:
@@ -174,9 +216,10 @@ def _dedupe_key(
     )
 
 
-def _lead(contact: object, at: str, consent: Consent) -> Lead:
+def _lead(place: Place, extras: Extras, consent: Consent) -> Lead:
     """Return who the contact is; `title` is Mr or Ms, the job is in `position`."""
-    values = _values(member(contact, "fields", "core"), at)
+    values = _values(place)
+    attributes = {n: value for n, value in values.items() if n not in _NOT_ATTRIBUTES}
     return Lead(
         email=values.get("email", ""),
         first_name=values.get("firstname", ""),
@@ -186,19 +229,24 @@ def _lead(contact: object, at: str, consent: Consent) -> Lead:
         job_title=values.get("position", ""),
         country=values.get("country", ""),
         consent=consent,
-        attributes={
-            name: value for name, value in values.items() if name not in _NOT_ATTRIBUTES
-        },
+        attributes=attributes | place.scalars(extras.attributes),
     )
 
 
-def _values(core: object, at: str) -> dict[str, str]:
+def _values(place: Place) -> dict[str, str]:
     """Return the core fields that have a value; an empty group is a list in PHP's JSON."""
+    core = member(place.item, "fields", "core")
     values: dict[str, str] = {}
     for name, described in core.items() if isinstance(core, dict) else ():
         value = member(described, "value")
-        if value not in (None, ""):
-            values[name] = scalar_of(value, f"{at}/fields/core/{name}/value")
+        if value in (None, ""):
+            continue
+        try:
+            values[name] = scalar_of(value, f"{place.at}/fields/core/{name}/value")
+        except WrongField as wrong:
+            if name == "email":
+                raise
+            place.left_out.append(wrong.error)
     return values
 
 

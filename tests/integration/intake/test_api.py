@@ -88,6 +88,16 @@ async def test_a_capture_shows_the_very_bytes_that_came(intake):
     assert capture["state"] == "recorded"
 
 
+async def test_a_field_that_was_left_out_is_told_with_its_capture(intake):
+    answer = await post(intake.app, by_site(a_form(company=["Acme"])))
+
+    capture = await only_capture(intake)
+    assert (answer.status, answer.json["recorded"]) == (202, 1)
+    assert capture["state"] == "recorded"
+    assert answer.json["errors"] == [capture["error"]]
+    assert capture["error"]["pointer"] == "/company"
+
+
 async def test_a_batch_keeps_its_payload_once_and_shows_it_with_every_capture(intake):
     people = [{"email": "a@example.com"}, {"email": "b@example.com"}, {"email": 5}]
     posted = by_zapier({"leads": people})
