@@ -31,17 +31,24 @@ class Arrival:
         kept: What is kept of it, whatever becomes of it.
         item: What it says.
         traceparent: The trace that its event continues.
-        is_stored: It was kept before and is read again now.
-        is_renamed: It was kept before under another recurrence.
-        is_single: Its request holds nothing else, so its sender is told what is wrong with it.
+        stored_as: The recurrence under which it was kept before and is read again now; empty
+            when it is new.
     """
 
     kept: Kept
     item: Item
     traceparent: str = ""
-    is_stored: bool = False
-    is_renamed: bool = False
-    is_single: bool = False
+    stored_as: str = ""
+
+    @property
+    def is_stored(self) -> bool:
+        """Say whether it was kept before."""
+        return bool(self.stored_as)
+
+    @property
+    def is_renamed(self) -> bool:
+        """Say whether it was kept before under another recurrence."""
+        return bool(self.stored_as) and self.stored_as != self.kept.recurrence
 
 
 class Settled(NamedTuple):
@@ -98,9 +105,7 @@ async def _fresh(work: Work, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """Return the arrivals that were not kept before, the first of each."""
     first = {arrival.kept.recurrence: arrival for arrival in reversed(arrivals)}
     new = [
-        recurrence
-        for recurrence, arrival in first.items()
-        if arrival.is_renamed or not arrival.is_stored
+        recurrence for recurrence, arrival in first.items() if arrival.stored_as != recurrence
     ]
     repeated = await store.find_recurrences(work.connection, new) if new else set()
     return [

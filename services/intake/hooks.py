@@ -89,19 +89,21 @@ class Hooks:
         traceparent = tracing.continue_traceparent(header, self._random)
         arrivals = receive_messages(source, request, self._ids, traceparent)
         outcomes = await self._writer.write(arrivals) if arrivals else {}
-        if arrivals and arrivals[0].is_single:
-            await self._refuse_unusable(arrivals[0], outcomes)
+        if arrivals and isinstance(arrivals[0].item, Unusable):
+            await self._refuse_alone(arrivals[0], arrivals[0].item, outcomes)
         body = b"" if source.answer_status == 204 else _summary(arrivals, outcomes)
         return source.answer_status, body
 
-    async def _refuse_unusable(self, arrival: Arrival, outcomes: Mapping[str, Outcome]) -> None:
+    async def _refuse_alone(
+        self, arrival: Arrival, item: Unusable, outcomes: Mapping[str, Outcome]
+    ) -> None:
         """Tell a sender that the only message of its request is kept and can't be used."""
-        if not isinstance(arrival.item, Unusable):
+        if not item.is_alone:
             return
         capture_id, state = arrival.kept.capture_id, "parked"
         if capture_id not in outcomes:
             capture_id, state = await self._writer.find(arrival.kept.recurrence)
-        raise Parked(arrival.item.error, capture_id, state)
+        raise Parked(item.error, capture_id, state)
 
     async def _read(self, source: Source, scope: Scope, receive: Receive) -> Request:
         headers = {

@@ -78,10 +78,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A part of a payload that can't become a message as it is, with the field at fault."""
+    """A part of a payload that can't become a message as it is.
+
+    Attributes:
+        dedupe_key: As that of a message.
+        error: The field at fault.
+        is_alone: Its request says nothing else, so that its sender is told.
+    """
 
     dedupe_key: str
     error: FieldError
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

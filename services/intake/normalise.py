@@ -1,7 +1,6 @@
 """Bring what senders say about a person into one form: e-mail, phone, country, names."""
 
 import re
-from dataclasses import replace
 
 import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -38,7 +37,17 @@ def normalise(item: Item) -> Item:
     if email is None:
         found = "text that is no e-mail address"
         return Unusable(item.dedupe_key, FieldError(item.email_at, "an e-mail address", found))
-    return replace(item, lead=normal_lead(item.lead, email))
+    # Written out: dataclasses.replace takes some three times as long.
+    return Message(
+        item.dedupe_key,
+        item.occurred_at,
+        normal_lead(item.lead, email),
+        item.email_at,
+        item.external_id,
+        item.touch,
+        item.activity,
+        item.left_out,
+    )
 
 
 def normal_email(text: str) -> str | None:

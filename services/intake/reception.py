@@ -55,7 +55,7 @@ def read_again(sources: Mapping[str, Source], kept: Kept) -> Arrival:
     """Return a capture's arrival as its source is configured now."""
     items = _items_again(sources, kept)
     item = items[kept.position] if kept.position < len(items) else Unusable("", _GONE)
-    return Arrival(kept, item, is_stored=True)
+    return Arrival(kept, item, stored_as=kept.recurrence)
 
 
 def read_anew(
@@ -94,9 +94,8 @@ def _renamed(kept: Kept, item: Item, traceparent: str) -> Arrival:
     """Return the arrival of a kept message under the recurrence that it has now."""
     is_read = not isinstance(item, Unusable) and item.dedupe_key
     recurrence = _recurrence_of(kept.source, item) if is_read else kept.recurrence
-    is_renamed = recurrence != kept.recurrence
-    renamed = replace(kept, recurrence=recurrence) if is_renamed else kept
-    return Arrival(renamed, item, traceparent, is_stored=True, is_renamed=is_renamed)
+    renamed = replace(kept, recurrence=recurrence)
+    return Arrival(renamed, item, traceparent, stored_as=kept.recurrence)
 
 
 def _arrivals(
@@ -125,25 +124,20 @@ def _arrivals(
             ),
             item,
             traceparent,
-            is_single=payload.is_single,
         )
         for position, item in enumerate(items)
     ]
 
 
 def _recurrence_of(source: str, item: Item, unread: bytes = b"") -> str:
-    """Return the same UUID for the same message of a source.
+    """Return the same UUID for the same message of a source (RFC 9562, version 8).
 
     What can't be read is another than the same once it can, so that whoever sends it again
     after its mapping was mended has it read.
     """
+    parts: tuple[str, ...] = (source, item.dedupe_key)
     if isinstance(item, Unusable):
-        return _uuid((source, item.dedupe_key, "unusable", digest_of_bytes(unread)))
-    return _uuid((source, item.dedupe_key))
-
-
-def _uuid(parts: Sequence[str]) -> str:
-    """Return the same UUID for the same parts only (RFC 9562, version 8)."""
+        parts += ("unusable", digest_of_bytes(unread))
     digest = digest_of(parts)
     version, variant = "8", "a"
     return (

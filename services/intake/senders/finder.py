@@ -169,6 +169,8 @@ class Place:
 
     def scalars(self, finders: Finders) -> dict[str, str]:
         """Return the values that are there, by their names."""
+        if not finders:
+            return {}
         found = ((name, self.scalar(finder)) for name, finder in finders)
         return {name: value for name, value in found if value}
 

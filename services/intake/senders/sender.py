@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from leadloop.errors import FieldError
-from services.intake.message import Payload, Request
+from services.intake.message import Payload, Request, Unusable
 from services.intake.normalise import normalise
 
 
@@ -39,7 +40,10 @@ def read(sender: Sender, request: Request) -> Payload:
         Malformed: The body is no JSON.
     """
     payload = sender.parse(request)
-    return Payload(tuple(map(normalise, payload.items)), payload.is_single)
+    items = tuple(map(normalise, payload.items))
+    if payload.is_single and isinstance(items[0], Unusable):
+        items = (replace(items[0], is_alone=True),)
+    return Payload(items, payload.is_single)
 
 
 def hmac_sha256(secret: str, *parts: bytes) -> bytes:
