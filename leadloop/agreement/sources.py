@@ -11,8 +11,14 @@ from leadloop.agreement.checks.known import Known
 
 # A kind in quotes inside of its expression is always the same.
 _CONSTANT = re.compile(r"'([^']*)'")
-# These hand on whatever the sender's own fields are called.
-_OPEN_TYPES = ("hubspot", "mautic")
+_NOT_SNAKE = re.compile(r"[^a-z0-9]+")
+# These hand on whatever the sender's own fields are called; of these kinds are activities.
+KINDS_BY_TYPE = {
+    "hubspot": frozenset({"contact_creation", "contact_restore", "contact_associationchange"}),
+    "mautic": frozenset(
+        {"form_submit", "page_view", "email_open", "email_click", "download", "video_view"}
+    ),
+}
 _HEADER_BYTES_MAX = 64 * 1024
 
 
@@ -59,16 +65,27 @@ def known_by_csv(path: Path) -> Known:
 
 def _of_source(source: object) -> Known:
     """Return what one source fills; anything, when that can't be told."""
-    if not isinstance(source, Mapping) or source.get("type") in _OPEN_TYPES:
+    if not isinstance(source, Mapping):
         return Known()
+    fixed = KINDS_BY_TYPE.get(str(source.get("type")))
+    if fixed is not None:
+        said = _kinds(_mapping(source, "activity"))
+        return Known(kinds=None if said is None else fixed | said)
     mapping = _mapping(source, "mapping")
     activity = _mapping(mapping, "activity")
-    kind = _CONSTANT.fullmatch(str(activity.get("kind", "")).strip())
     return Known(
         attributes=frozenset(map(str, _mapping(mapping, "attributes"))),
         activity_fields=frozenset(map(str, _mapping(activity, "attributes"))),
-        kinds=(frozenset({kind[1]}) if kind else None) if activity else frozenset(),
+        kinds=_kinds(activity),
     )
+
+
+def _kinds(activity: Mapping[object, object]) -> frozenset[str] | None:
+    """Return the kinds that a mapping of activities gives; None when they can't be told."""
+    if not activity:
+        return frozenset()
+    kind = _CONSTANT.fullmatch(str(activity.get("kind", "")).strip())
+    return frozenset({_NOT_SNAKE.sub("_", kind[1].lower()).strip("_")}) if kind else None
 
 
 def _mapping(parent: Mapping[object, object], name: str) -> Mapping[object, object]:

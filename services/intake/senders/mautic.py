@@ -48,7 +48,7 @@ _PREFIX = "mautic."
 # Where a contact has its address.
 _EMAIL = ("fields", "core", "email", "value")
 # What a person did, by Mautic's event type; other types tell who a person is.
-_ACTIVITIES = {
+ACTIVITIES = {
     "form_on_submit": "form_submit",
     "page_on_hit": "page_view",
     "email_on_open": "email_open",
@@ -189,7 +189,7 @@ class _Event:
 
 
 def _is_about_a_person(kind: str) -> bool:
-    return kind in _ACTIVITIES or kind in _ABOUT_CONTACTS or kind == _CONSENT_CHANGED
+    return kind in ACTIVITIES or kind in _ABOUT_CONTACTS or kind == _CONSENT_CHANGED
 
 
 def _contact_of(event: Mapping[str, object]) -> tuple[tuple[str, ...], object]:
@@ -260,7 +260,7 @@ def _consent(kind: str, event: Mapping[str, object], contact: object) -> Consent
 
 
 def _activity(kind: str, event: Mapping[str, object]) -> Activity | None:
-    if kind not in _ACTIVITIES:
+    if kind not in ACTIVITIES:
         return None
     told = {
         "form": member(event, "submission", "form", "name"),
@@ -270,7 +270,7 @@ def _activity(kind: str, event: Mapping[str, object]) -> Activity | None:
         "referrer": first_text([member(event, "submission", "referer")]),
     }
     texts = {name: value for name, value in told.items() if isinstance(value, str) and value}
-    return Activity(_ACTIVITIES[kind], texts)
+    return Activity(ACTIVITIES[kind], texts)
 
 
 def _touch(kind: str, event: Mapping[str, object], contact: object) -> Touch | None:
@@ -279,7 +279,7 @@ def _touch(kind: str, event: Mapping[str, object], contact: object) -> Touch | N
     row = rows[-1] if isinstance(rows, list) and rows else None
     names = ("utmSource", "utmMedium", "utmCampaign", "utmContent", "utmTerm", "referer")
     texts = [member(row, name) for name in names]
-    if kind in _ACTIVITIES and not texts[-1]:
+    if kind in ACTIVITIES and not texts[-1]:
         texts[-1] = member(event, "submission", "referer")
     touch = Touch(*(text if isinstance(text, str) else "" for text in texts))
     return touch if touch != Touch() else None

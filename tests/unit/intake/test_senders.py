@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from leadloop.agreement.sources import KINDS_BY_TYPE
 from leadloop.errors import Malformed
 from services.intake.message import (
     Activity,
@@ -14,6 +15,7 @@ from services.intake.message import (
     Touch,
     Unusable,
 )
+from services.intake.senders import mautic
 from services.intake.senders.hubspot import HubSpot
 from services.intake.senders.mautic import Mautic
 from services.intake.senders.sender import Sender, read
@@ -93,6 +95,14 @@ def test_a_workflow_contact_who_opted_out_has_denied_consent():
     found = message(only(reading(HUBSPOT, a_workflow_contact(hs_email_optout="true"))))
 
     assert found.lead.consent is Consent.DENIED
+
+
+def test_checks_of_agreements_know_the_kinds_that_these_types_send():
+    assert set(mautic.ACTIVITIES.values()) == KINDS_BY_TYPE["mautic"]
+    for kind in ("contact.creation", "contact.restore", "contact.associationChange"):
+        found = message(only(reading(HUBSPOT, [a_thin_event(eventType=kind)])))
+        assert found.activity is not None
+        assert found.activity.kind in KINDS_BY_TYPE["hubspot"]
 
 
 @pytest.mark.parametrize("name", ["eventType", "subscriptionType"])

@@ -7,7 +7,7 @@ import pytest
 
 from leadloop.agreement.checks import Known, Level, examine
 from leadloop.agreement.checks.known import ACTIVITY_FIELDS, LEAD_FIELDS
-from leadloop.agreement.sources import known_by_sources
+from leadloop.agreement.sources import KINDS_BY_TYPE, known_by_sources
 from leadloop.possible.forms import is_number
 from leadloop.possible.texts import listed
 from leadloop.v1 import lead_pb2
@@ -188,7 +188,40 @@ sources:
 
 
 @pytest.mark.parametrize(
-    "source", ["{type: hubspot}", "{type: plain, mapping: {email: e, activity: {kind: type}}}"]
+    ("source", "kinds"),
+    [
+        ("{type: hubspot}", KINDS_BY_TYPE["hubspot"]),
+        ("{type: mautic}", KINDS_BY_TYPE["mautic"]),
+        (
+            """{type: hubspot, activity: {kind: "'Demo Request'"}}""",
+            KINDS_BY_TYPE["hubspot"] | {"demo_request"},
+        ),
+    ],
+)
+def test_a_type_sends_its_own_kinds_and_those_that_its_file_names(source, kinds):
+    known = known_by_sources(f"sources: {{one: {source}}}")
+
+    assert known.kinds == kinds
+    assert known.attributes is None
+
+
+def test_a_kind_that_neither_hubspot_nor_mautic_can_send_is_found():
+    known = known_by_sources("sources: {a: {type: mautic}, b: {type: hubspot}}")
+    asked = SOUND.replace('"page_view"', '"demo_request"').replace(
+        "on: page_view", "on: demo_request"
+    )
+
+    assert "kind_unfilled" in {
+        finding.code for finding in examine(asked, TODAY, known).findings
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{type: mautic, activity: {kind: submission.form.alias}}",
+        "{type: plain, mapping: {email: e, activity: {kind: type}}}",
+    ],
 )
 def test_nothing_is_claimed_of_what_a_source_may_send(source):
     known = known_by_sources(f"sources: {{one: {source}}}")
