@@ -101,8 +101,8 @@ _DELETE = text("DELETE FROM people WHERE id = :id")
 _WAITING = text("""
 SELECT name, count(handoffs.id), min(since),
     COALESCE((array_agg(reason ORDER BY handoffs.id))[1], ''), retry_at,
-    (SELECT count(*) FROM people WHERE people.queue = name),
-    (SELECT count(*) FROM people WHERE people.queue = name AND people.available
+    (SELECT count(*) FROM people WHERE people.queue = queues.name),
+    (SELECT count(*) FROM people WHERE people.queue = queues.name AND people.available
         AND (away_until IS NULL OR away_until <= :now))
 FROM queues LEFT JOIN handoffs ON handoffs.queue = name AND state = 'queued'
 GROUP BY name, retry_at ORDER BY name
