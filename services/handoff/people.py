@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from services.handoff.desk import Queue
 from services.handoff.routing import Person, Seller, Turn
 
 # Every lead goes through this queue until an agreement can name others.
-DEFAULT_QUEUE = "sales"
+DEFAULT_QUEUE: Final = "sales"
 # A queue's timer needs an identifier; this makes the same one of a name everywhere.
 _QUEUES = UUID("5c1b6a0e-6f0e-4d5b-9d55-4a1f2d7c9e10")
 

@@ -250,7 +250,6 @@ async def test_a_recycling_that_does_not_fit_names_the_field(
         ("PUT", "/v1/people/ann", {"name": "A", "email": "nowhere"}, 422, "/email"),
         ("PUT", "/v1/people/ann", {"name": "A", "available": "later"}, 422, "/available"),
         ("PUT", "/v1/people/ann", {"name": "A", "away_until": "soon"}, 422, "/away_until"),
-        ("PUT", "/v1/people/ann", {"name": "A", "queue": "A Team"}, 422, "/queue"),
     ],
 )
 async def test_bad_requests_are_refused_by_name(floor, method, path, body, status, pointer):
@@ -281,6 +280,20 @@ async def test_lists_are_narrowed_and_paged_newest_first(floor):
     assert await count("state=queued") == 0
     assert await count("due_before=2026-03-02T09:15:01Z") == 5
     assert await count("due_before=2026-03-02T09:15:00Z") == 0
+
+
+@pytest.mark.parametrize("queue", ["typo", "A Team", "Sales", ""])
+async def test_a_queue_that_nothing_is_routed_to_is_refused_and_not_made(floor, queue):
+    await floor.staffed("ann")
+
+    refused = await floor.hire("ben", queue=queue)
+    told = await floor.hire("ben", queue="sales")
+
+    assert refused.status == 422
+    (error,) = refused.json["errors"]
+    assert (error["pointer"], error["expected"]) == ("/queue", "'sales'")
+    assert (told.status, told.json["queue"]) == (200, "sales")
+    assert [one["name"] for one in (await floor.ask("GET", "/v1/queues")).json] == ["sales"]
 
 
 async def test_people_are_paged_and_changed_without_losing_their_turn(floor):
