@@ -141,12 +141,8 @@ def settled(handoff: Handoff, now: datetime) -> Change:
     return change
 
 
-def ticked(change: Change, clock: Clock, now: datetime) -> Change:
-    """Let one clock act if it is time: run out, or else warn."""
-    if clock.next_at is None or clock.next_at > now:
-        return change
-    if clock.due_at <= now:
-        return broken(change, clock, now)
+def warned(change: Change, clock: Clock, now: datetime) -> Change:
+    """Let one clock warn."""
     clock = clocks.warned(clock, now)
     return _with_clock(change, clock, facts.Warned(clock, change.handoff.owner))
 

@@ -16,13 +16,14 @@ from services.handoff.cycle import (
     Handoff,
     State,
     also,
+    broken,
     changed,
     clock_met,
     ended,
     escalated,
     settled,
     then,
-    ticked,
+    warned,
 )
 from services.handoff.facts import AttemptResult, Channel
 from services.handoff.routing import Person, Route
@@ -237,16 +238,23 @@ def withdraw(handoff: Handoff, reason: str, now: datetime) -> Change:
 
 
 def tick(handoff: Handoff, terms: Terms, now: datetime) -> Change:
-    """Let the clocks act: warn, run out, and then ask for somebody else or for a manager."""
+    """Let the clocks act: run out, and then ask for somebody else or for a manager; or warn.
+
+    Whoever may lose the lead at this moment is not warned of its other clocks: should it stay
+    with them, those are still to be looked at, and the next tick warns.
+    """
     change = Change(handoff)
-    if not handoff.is_open:
+    acting = [one for one in handoff.clocks if one.next_at and one.next_at <= now]
+    if not acting or not handoff.is_open:
         return change
-    for clock in handoff.clocks:
-        change = ticked(change, clock, now)
-    broken = [one.clock.kind for one in change.facts if isinstance(one, facts.Breached)]
-    if not broken:
+    due = [clock for clock in acting if clock.due_at <= now]
+    for clock in due:
+        change = broken(change, clock, now)
+    if not due:
+        for clock in acting:
+            change = warned(change, clock, now)
         return change
-    because = f"{' and '.join(broken)} not in time"
+    because = f"{' and '.join(clock.kind for clock in due)} not in time"
     if handoff.reassigned < terms.reassign_max:
         return replace(change, needs_owner_because=because)
     why = f"{because}; reassigned {handoff.reassigned} of {terms.reassign_max} times"

@@ -356,6 +356,30 @@ def test_two_clocks_that_run_out_together_move_it_once():
     assert change.needs_owner_because == "accept and first_attempt not in time"
 
 
+# Its accept clock runs out at the very moment at which the other one warns.
+HALF_AN_HOUR = some_terms(levels={"hot": Level(HOUR / 2, HOUR, 50)})
+
+
+@pytest.mark.parametrize("late", [0 * MINUTE, 5 * MINUTE])
+def test_who_loses_the_lead_at_this_moment_is_not_warned_of_its_other_clock(late):
+    now = MONDAY_TEN + HOUR / 2 + late
+    change = rules.tick(begun(terms=HALF_AN_HOUR), HALF_AN_HOUR, now)
+
+    moved = rules.move(change, a_route(BEN), HALF_AN_HOUR, now)
+
+    assert kinds(moved) == [Breached, Reassigned]
+
+
+def test_who_keeps_the_lead_after_a_breach_is_warned_at_the_same_moment():
+    now = MONDAY_TEN + HOUR / 2
+    change = rules.tick(begun(terms=HALF_AN_HOUR), HALF_AN_HOUR, now)
+    kept = rules.move(change, a_route(None), HALF_AN_HOUR, now)
+
+    assert kinds(kept) == [Breached, Escalated]
+    assert kept.handoff.next_at == now
+    assert kinds(rules.tick(kept.handoff, HALF_AN_HOUR, now)) == [Warned]
+
+
 def test_late_work_still_meets_a_broken_clock():
     broken = rules.tick(begun(), some_terms(reassign_max=0), MONDAY_TEN + 15 * MINUTE).handoff
 
