@@ -98,6 +98,7 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
     queue = excluded.queue, available = excluded.available, away_until = excluded.away_until,
     updated_at = excluded.updated_at
 """)
+_IS_KNOWN = text("SELECT 1 FROM people WHERE id = :id")
 _DELETE = text("DELETE FROM people WHERE id = :id")
 _WAITING = text("""
 SELECT name, count(handoffs.id), min(since),
@@ -177,6 +178,12 @@ async def find(connection: Connection, person_id: str) -> PersonRow | None:
     """Load a person; None when there is none."""
     row = (await connection.execute(_ONE, {"id": person_id})).one_or_none()
     return None if row is None else PersonRow(*row)
+
+
+async def is_known(connection: Connection, person_id: str) -> bool:
+    """Tell whether somebody has this id."""
+    found = await connection.execute(_IS_KNOWN, {"id": person_id})
+    return found.one_or_none() is not None
 
 
 async def page(connection: Connection, after: str, limit: int) -> list[PersonRow]:

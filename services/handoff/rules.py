@@ -2,6 +2,7 @@
 
 queued -> assigned -> accepted -> converted | recycled; assigned -> rejected; anything open ->
 withdrawn. An attempt to reach the person accepts the lead too: who calls a lead works it.
+Until then only the owner answers, or a program for them; later colleagues may stand in.
 A refusal is a value. Repeating what is already so changes nothing and is no refusal.
 """
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff import clocks, facts
+from services.handoff.actors import is_program
 from services.handoff.clocks import ClockKind
 from services.handoff.cycle import (
     POSSIBLE,
@@ -50,12 +52,23 @@ Answer = Change | Refusal | Misfit
 
 
 def refusal_of(command: str, handoff: Handoff, actor: str) -> Refusal | None:
-    """Tell why a command does not fit how things stand; None when it does."""
+    """Tell why a command does not fit how things stand; None when it does.
+
+    Args:
+        command: What is asked for.
+        handoff: How things stand.
+        actor: A person in sales, or a program: that they are known is for the caller to check.
+    """
     if command not in POSSIBLE[handoff.state]:
-        return Refusal(f"can't {command}: {_standing(handoff)}")
-    if _had(handoff, actor):
-        return Refusal(f"can't {command}: it was taken from {actor}; {_standing(handoff)}")
-    return None
+        why = ""
+    elif actor in handoff.past_owners:
+        how = "refused by" if actor in handoff.refused_by else "taken from"
+        why = f"it was {how} {actor}; "
+    elif handoff.state is State.ASSIGNED and handoff.owner and not _answers(handoff, actor):
+        why = f"it is with {handoff.owner.id}, not with {actor}; "
+    else:
+        return None
+    return Refusal(f"can't {command}: {why}{_standing(handoff)}")
 
 
 def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) -> Change:
@@ -125,7 +138,7 @@ def move(change: Change, route: Route, terms: Terms, now: datetime) -> Change:
 
 def accept(handoff: Handoff, actor: str, terms: Terms, now: datetime) -> Answer:
     """Agree to work the lead."""
-    if handoff.state is State.ACCEPTED and handoff.actor == actor:
+    if _repeats(handoff, State.ACCEPTED, actor, ""):
         return Change(handoff)
     if refusal := refusal_of("accept", handoff, actor):
         return refusal
@@ -145,7 +158,7 @@ def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> An
     """Refuse the lead: it ends here, or goes to somebody else where its reason says so."""
     if _repeats(handoff, State.REJECTED, command.actor, command.reason):
         return Change(handoff)
-    if handoff.is_open and handoff.refused_by == command.actor and _had(handoff, command.actor):
+    if handoff.is_open and command.actor in handoff.refused_by:
         return Change(handoff)
     if refusal := refusal_of("reject", handoff, command.actor):
         return refusal
@@ -154,7 +167,7 @@ def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> An
     said = facts.Refused(command.actor, command.reason, command.note)
     change = clock_met(also(settled(handoff, now), said), ClockKind.ACCEPT, terms, now)
     if terms.reasons[command.reason] is Consequence.REROUTE:
-        refused = replace(change.handoff, refused_by=command.actor)
+        refused = replace(change.handoff, refused_by=_and_owner(handoff.refused_by, handoff))
         return replace(
             change, handoff=refused, needs_owner_because=f"refused: {command.reason}"
         )
@@ -261,9 +274,9 @@ def tick(handoff: Handoff, terms: Terms, now: datetime) -> Change:
     return then(change, lambda known: escalated(known, why))
 
 
-def _had(handoff: Handoff, actor: str) -> bool:
-    """Tell whether the actor owned it once and does so no more."""
-    return actor in handoff.past_owners
+def _answers(handoff: Handoff, actor: str) -> bool:
+    """Tell whether the actor may speak for the owner."""
+    return handoff.is_with(actor) or is_program(actor)
 
 
 def _standing(handoff: Handoff) -> str:
@@ -281,7 +294,9 @@ def _unknown_reason(allowed: tuple[str, ...]) -> Misfit:
 
 
 def _repeats(handoff: Handoff, state: State, actor: str, reason: str) -> bool:
-    return (handoff.state, handoff.actor, handoff.reason) == (state, actor, reason)
+    """Tell whether it is so already: who did it, the owner and programs may say so again."""
+    is_so = (handoff.state, handoff.reason) == (state, reason)
+    return is_so and (handoff.actor == actor or _answers(handoff, actor))
 
 
 def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Handoff:
@@ -296,8 +311,12 @@ def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Hand
 
 
 def _without_owner(handoff: Handoff) -> Handoff:
-    past = (*handoff.past_owners, handoff.owner.id) if handoff.owner else handoff.past_owners
+    past = _and_owner(handoff.past_owners, handoff)
     return replace(handoff, owner=None, past_owners=past, clocks=(), actor="", reason="")
+
+
+def _and_owner(ids: tuple[str, ...], handoff: Handoff) -> tuple[str, ...]:
+    return (*ids, handoff.owner.id) if handoff.owner else ids
 
 
 def _accepted(change: Change, actor: str, terms: Terms, now: datetime) -> Change:

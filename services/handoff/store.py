@@ -255,7 +255,7 @@ async def update(connection: Connection, changed: Sequence[Handoff]) -> None:
         "attempt_breached": [one and one.breached_at for one in attempt],
         "attempt_met": [one and one.met_at for one in attempt],
         "actors": [one.actor for one in changed],
-        "refused_by": [one.refused_by for one in changed],
+        "refused_by": [" ".join(one.refused_by) for one in changed],
         "deal_ids": [one.deal_id for one in changed],
         "not_befores": [one.not_before for one in changed],
     }

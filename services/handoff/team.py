@@ -9,6 +9,7 @@ from leadloop.errors import NotFound
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from leadloop.web import Router, WorkDep
 from services.handoff import dispatch, people, views
+from services.handoff.actors import PERSON_ID
 from services.handoff.people import DEFAULT_QUEUE, Profile
 from services.handoff.views import PersonOut, QueueOut
 
@@ -16,7 +17,7 @@ _CLEAN = r"^[^\x00]*$"
 PersonId = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$",
+        pattern=f"^{PERSON_ID}$",
         description="The person's id in the CRM.",
     ),
 ]

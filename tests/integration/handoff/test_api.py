@@ -10,6 +10,8 @@ from tests.integration.handoff.floor import only, qualified
 from tests.receivers import listening
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+NOBODY_CALLS = {"actor": "nobody", "channel": "call", "result": "connected"}
+AN_ACTOR = "the id of a person in sales (GET /v1/people), or program: and a name"
 MINUTE = timedelta(minutes=1)
 
 
@@ -151,7 +153,7 @@ async def test_a_command_that_comes_too_late_says_how_things_stand(floor):
 
 
 async def test_after_the_end_nothing_is_possible(floor):
-    await floor.staffed("ann")
+    await floor.staffed("ann", "ben")
     handoff = await floor.hand_over()
     await floor.command(handoff["id"], "reject", reason="competitor")
 
@@ -166,10 +168,18 @@ async def test_after_the_end_nothing_is_possible(floor):
 @pytest.mark.parametrize(
     ("command", "told", "pointer", "expected"),
     [
-        ("accept", {"actor": ""}, "/actor", ""),
+        ("accept", {"actor": ""}, "/actor", AN_ACTOR),
         ("accept", {"actor": 7}, "/actor", ""),
-        ("accept", {"actor": "a" * 101}, "/actor", ""),
-        ("accept", {"actor": "a\x00b"}, "/actor", ""),
+        ("accept", {"actor": "a" * 101}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "a\x00b"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "Ann Lee"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "nobody"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "Ann"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "program:"}, "/actor", AN_ACTOR),
+        ("attempt", NOBODY_CALLS, "/actor", AN_ACTOR),
+        ("reject", {"actor": "nobody", "reason": "no_budget"}, "/actor", AN_ACTOR),
+        ("recycle", {"actor": "nobody", "reason": "no_budget"}, "/actor", AN_ACTOR),
+        ("convert", {"actor": "nobody"}, "/actor", AN_ACTOR),
         ("accept", {"actor": "ann", "colour": "red"}, "/colour", ""),
         ("reject", {"actor": "ann"}, "/reason", ""),
         (

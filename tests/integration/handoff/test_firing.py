@@ -227,7 +227,10 @@ async def test_rerouting_timers_and_qualifying_at_once_come_to_an_end(make_floor
 
     answers, *_ = await asyncio.gather(
         asyncio.gather(
-            *(here.command(one, "reject", "boss", reason="wrong_territory") for one in ids)
+            *(
+                here.command(one, "reject", "program:crm", reason="wrong_territory")
+                for one in ids
+            )
         ),
         there.fire_timers(),
         there.take(*(qualified() for _ in range(20))),
