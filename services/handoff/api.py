@@ -81,7 +81,13 @@ class RecycleIn(_Command):
 class ConvertIn(_Command):
     """An accepted lead became an opportunity."""
 
-    deal_id: str = Field("", max_length=200, pattern=_CLEAN, description="In the CRM.")
+    deal_id: str = Field(
+        "",
+        max_length=200,
+        pattern=_CLEAN,
+        description="The deal's id in the CRM, as a note: the deal itself is told at POST "
+        "/v1/outcomes/deals.",
+    )
 
 
 router = Router(prefix="/v1/handoffs", tags=["handoffs"])
@@ -164,7 +170,11 @@ async def recycle(handoff_id: UUID, told: RecycleIn, work: WorkDep) -> StandingO
 
 @router.post("/{handoff_id}/convert", dependencies=_ONCE)
 async def convert(handoff_id: UUID, told: ConvertIn, work: WorkDep) -> StandingOut:
-    """Record that an accepted lead became an opportunity."""
+    """Record that an accepted lead became an opportunity.
+
+    This ends the handoff. The deal itself, its stage and its value, is told at POST
+    /v1/outcomes/deals, which also sees to it that a deal belongs to one lead.
+    """
     handoff = await commands.convert(work, str(handoff_id), told.actor, told.deal_id)
     return views.standing_of(handoff)
 
