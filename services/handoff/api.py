@@ -100,9 +100,18 @@ def _narrowed(
     tier: Annotated[str | None, Query(max_length=100, pattern=_CLEAN)] = None,
     lead_id: UUID | None = None,
     due_before: AwareDatetime | None = None,
+    changed_since: Annotated[
+        AwareDatetime | None,
+        Query(
+            description="Something happened to it then or later. To catch up, follow all pages."
+            " Next time ask from a minute before these: what was just being written may then "
+            "come twice, but is not missed."
+        ),
+    ] = None,
 ) -> Filter:
     """Collect what a list of handoffs is narrowed by."""
-    return Filter(state, owner, tier, str(lead_id) if lead_id else None, due_before)
+    lead = str(lead_id) if lead_id else None
+    return Filter(state, owner, tier, lead, due_before, changed_since)
 
 
 @router.get("")

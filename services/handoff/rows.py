@@ -41,6 +41,7 @@ class Filter:
     tier: str | None = None
     lead_id: str | None = None
     due_before: datetime | None = None
+    changed_since: datetime | None = None
     before: str | None = None
 
 

@@ -251,6 +251,7 @@ async def test_a_recycling_that_does_not_fit_names_the_field(
         ("POST", f"/v1/handoffs/{NOBODY}/dance", {"actor": "ann"}, 404, None),
         ("GET", "/v1/handoffs?state=asleep", None, 422, "query state"),
         ("GET", "/v1/handoffs?due_before=soon", None, 422, "query due_before"),
+        ("GET", "/v1/handoffs?changed_since=2026-03-02", None, 422, "query changed_since"),
         ("GET", "/v1/handoffs?cursor=x", None, 400, "query cursor"),
         ("GET", "/v1/handoffs?limit=0", None, 422, "query limit"),
         ("GET", "/v1/people/nobody", None, 404, None),
@@ -290,6 +291,36 @@ async def test_lists_are_narrowed_and_paged_newest_first(floor):
     assert await count("state=queued") == 0
     assert await count("due_before=2026-03-02T09:15:01Z") == 5
     assert await count("due_before=2026-03-02T09:15:00Z") == 0
+
+
+async def test_who_was_away_asks_for_what_changed_meanwhile(floor):
+    await floor.staffed("ann")
+    ids = [(await floor.hand_over())["id"] for _ in range(6)]
+    untouched, ended_before, tried, warned, ended, _ = ids
+    await floor.command(ended_before, "reject", reason="no_budget")
+    for one in (untouched, tried, ended):
+        await floor.command(one, "attempt", channel="call", result="connected")
+    left_at = MONDAY_MORNING + MINUTE
+    floor.clock.advance_to(left_at)
+    await floor.command(tried, "attempt", channel="call", result="connected")
+    await floor.command(ended, "convert", deal_id="D-1")
+    fresh = (await floor.hand_over())["id"]
+    await floor.command(ids[5], "accept")
+
+    async def changed(since: str, limit: int = 50) -> list[str]:
+        found: list[str] = []
+        more: str | None = ""
+        while more is not None:
+            query = f"changed_since={since}&limit={limit}" + (more and f"&cursor={more}")
+            page = (await floor.ask("GET", f"/v1/handoffs?{query}")).json
+            found += [one["id"] for one in page["items"]]
+            more = page["next"]
+        return found
+
+    assert await changed("2026-03-02T09:01:00Z", limit=1) == [fresh, ids[5], ended, tried]
+    await floor.wait(7 * MINUTE)
+    assert await changed("2026-03-02T09:01:01Z") == [warned]
+    assert len(await changed("2026-03-02T09:00:00Z")) == 7
 
 
 @pytest.mark.parametrize("queue", ["typo", "A Team", "Sales", ""])
