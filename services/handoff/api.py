@@ -103,9 +103,9 @@ def _narrowed(
     changed_since: Annotated[
         AwareDatetime | None,
         Query(
-            description="Something happened to it then or later. To catch up, follow all pages."
-            " Next time ask from a minute before these: what was just being written may then "
-            "come twice, but is not missed."
+            description="Something happened to it then or later. To catch up, follow "
+            "all pages. Next time ask from a minute before these: what was just being written "
+            "may then come twice, but is not missed."
         ),
     ] = None,
 ) -> Filter:
