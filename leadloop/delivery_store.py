@@ -1,8 +1,9 @@
 """The SQL of deliveries: queue them, lease what is due, record what came of it, replay."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 from sqlalchemy import text
@@ -16,21 +17,27 @@ from leadloop.events import Envelope, decode
 REPLAYED_AT_ONCE = 10_000
 
 _SUBSCRIPTIONS = text("""
-SELECT CAST(id AS text), event_types FROM endpoints WHERE state = 'active' ORDER BY id
+SELECT CAST(id AS text), event_types, state = 'active' FROM endpoints ORDER BY id
 """)
+
+# Conflicts with nothing but `endpoint_store.enable`. Locked apart from the reading, which would
+# else see the table as it was before it waited.
+_HOLD_DISABLED = text("LOCK TABLE endpoints IN ROW SHARE MODE")
 
 _ENQUEUE = text("""
 INSERT INTO deliveries (id, endpoint_id, event_id, event_type, lead_id, traceparent, event,
-    state, attempt, due_at, received_at, created_at)
-SELECT id, endpoint_id, event_id, type, lead_id, trace, event, 'pending',
-    CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END, coalesce(lease_until, :now), received, :now
+    state, attempt, due_at, last_error, received_at, created_at)
+SELECT id, endpoint_id, event_id, type, lead_id, trace, event,
+    CASE WHEN is_disabled THEN 'failed' ELSE 'pending' END,
+    CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END, coalesce(lease_until, :now),
+    CASE WHEN is_disabled THEN 'the endpoint is disabled' END, received, :now
 FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids AS uuid[]),
             CAST(:types AS text[]), CAST(:lead_ids AS text[]), CAST(:traces AS text[]),
             CAST(:events AS bytea[]), CAST(:received AS timestamptz[]),
-            CAST(:leases AS timestamptz[]))
+            CAST(:leases AS timestamptz[]), CAST(:disabled AS boolean[]))
      WITH ORDINALITY
      AS queued (id, endpoint_id, event_id, type, lead_id, trace, event, received,
-                lease_until, nth)
+                lease_until, is_disabled, nth)
 ORDER BY nth
 """)
 
@@ -111,6 +118,14 @@ WHERE id = ANY(ARRAY(
 _FORGET = text("DELETE FROM deliveries WHERE lead_id = ANY(CAST(:lead_ids AS text[]))")
 
 
+class Subscription(NamedTuple):
+    """What an endpoint wants: events of these types, none meaning all."""
+
+    endpoint_id: str
+    types: frozenset[str]
+    is_active: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Queued:
     """A delivery to be: one event for one endpoint.
@@ -119,6 +134,7 @@ class Queued:
         received_at: When the message that led to the event was captured; None when not known.
         lease_until: Until then a loop of this process, which has kept a place for it, tries to
             post it; None when it is to wait in the table.
+        is_disabled: Its endpoint is: it has failed before any attempt, and can be replayed.
     """
 
     id: str
@@ -126,6 +142,7 @@ class Queued:
     envelope: Envelope[Message]
     received_at: datetime | None
     lease_until: datetime | None
+    is_disabled: bool = False
 
     def leased(self) -> Delivery:
         """Return its first attempt, as a claim would.
@@ -170,14 +187,29 @@ class FailedSince:
     endpoint_id: str | None
 
 
-async def subscriptions(connection: Connection) -> list[tuple[str, frozenset[str]]]:
-    """Return the active endpoints, with the types that each asked for (none means all)."""
+async def subscriptions(connection: Connection, types: Set[str]) -> list[Subscription]:
+    """Return the endpoints that want events of any of these types.
+
+    Who enables a disabled one of them waits until this transaction has ended: a replay after
+    that finds all that was queued as failed.
+    """
+    wanting = await _wanting(connection, types)
+    if all(one.is_active for one in wanting):
+        return wanting
+    await connection.execute(_HOLD_DISABLED, flushes=False)
+    return await _wanting(connection, types)
+
+
+async def _wanting(connection: Connection, types: Set[str]) -> list[Subscription]:
     found = await connection.execute(_SUBSCRIPTIONS, flushes=False)
-    return [(endpoint_id, frozenset(types)) for endpoint_id, types in found]
+    known = [
+        Subscription(one, frozenset(wanted), is_active) for one, wanted, is_active in found
+    ]
+    return [one for one in known if not one.types or one.types & types]
 
 
 async def insert(connection: Connection, queued: Sequence[Queued], now: datetime) -> None:
-    """Queue deliveries, due at once or when their leases end."""
+    """Queue deliveries, due at once or when their leases end, or failed from the start."""
     values = {
         "now": now,
         "ids": [one.id for one in queued],
@@ -189,6 +221,7 @@ async def insert(connection: Connection, queued: Sequence[Queued], now: datetime
         "events": [one.envelope.value for one in queued],
         "received": [one.received_at for one in queued],
         "leases": [one.lease_until for one in queued],
+        "disabled": [one.is_disabled for one in queued],
     }
     await connection.write(_ENQUEUE, values)
 

@@ -34,6 +34,10 @@ WHERE id = CAST(:id AS uuid)
 RETURNING {_COLUMNS}
 """)  # noqa: S608 (as above)
 
+# Waits for those who queue events as failed for a disabled endpoint (delivery_store), and lets
+# those who come now see that it is active.
+_HOLD_QUEUEING = text("LOCK TABLE endpoints IN EXCLUSIVE MODE")
+
 _ENABLE = text("""
 UPDATE endpoints SET state = 'active', reason = NULL WHERE id = CAST(:id AS uuid)
 """)
@@ -151,6 +155,7 @@ async def rotate(
 
 async def enable(connection: Connection, endpoint_id: str) -> None:
     """Let events go to an endpoint again, from now on."""
+    await connection.execute(_HOLD_QUEUEING)
     await connection.execute(_ENABLE, {"id": endpoint_id})
 
 

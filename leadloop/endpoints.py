@@ -192,7 +192,7 @@ async def enable_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
 
 
 async def disable_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
-    """Send nothing more to the endpoint; its pending deliveries fail."""
+    """Send nothing more to the endpoint; what is pending or comes meanwhile fails."""
     await delivery_store.disable(work.connection, [str(endpoint_id)], _DISABLED_BY_HAND)
     return await _endpoint(work, endpoint_id)
 

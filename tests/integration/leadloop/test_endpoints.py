@@ -135,7 +135,11 @@ async def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(client, data
     )
     assert (enabled.json()["state"], enabled.json()["reason"]) == ("active", None)
     items = (await client.get("/v1/deliveries")).json()["items"]
-    assert [(item["lead_id"], item["state"]) for item in items] == [("lead-2", "delivered")]
+    found = [(item["lead_id"], item["state"], item["last_error"]) for item in items]
+    assert found == [
+        ("lead-2", "delivered", None),
+        ("lead-1", "failed", "the endpoint is disabled"),
+    ]
 
 
 async def test_a_deleted_endpoint_is_gone_and_its_history_stays(client, database, loop):
