@@ -26,7 +26,7 @@ def database(make_database):
 @pytest.fixture
 def client(database):
     app = create_app(service="kit", title="Kit", database=database)
-    app.include_router(endpoints_router("/v1"))
+    app.include_router(endpoints_router("/v1", topic="handoffs.v1"))
     return Client(app)
 
 
@@ -37,8 +37,15 @@ def status() -> list[int]:
 
 
 @pytest.fixture
-async def loop(database, status):
+def posted() -> list[str]:
+    """Collect where posts went."""
+    return []
+
+
+@pytest.fixture
+async def loop(database, status, posted):
     async def post(url, headers, body):
+        posted.append(url)
         return Answer(status[0])
 
     loop = DeliveryLoop(database, service="kit", post=post)
@@ -88,7 +95,9 @@ async def test_a_sender_may_bring_a_secret_of_its_own(client):
         ({"url": "nonsense"}, "/url"),
         ({"url": 7}, "/url"),
         ({"url": URL, "event_types": ["HandoffRouted", "Nonsense"]}, "/event_types/1"),
+        ({"url": URL, "event_types": ["LeadReturned"]}, "/event_types/0"),
         ({"url": URL, "event_types": "HandoffRouted"}, "/event_types"),
+        ({"url": URL, "eventTypes": ["HandoffRouted"]}, "/eventTypes"),
         ({"url": URL, "secret": "whsec_short"}, "/secret"),
         ({}, "/url"),
     ],
@@ -99,6 +108,18 @@ async def test_what_can_not_be_an_endpoint_is_refused_by_field(client, fields, p
     assert answer.status == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert (await client.get("/v1/endpoints")).json()["items"] == []
+
+
+async def test_what_a_command_does_not_know_is_refused(client):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+
+    for wrong, body in (
+        (path + "/rotate", {"overlap_hour": 0}),
+        ("/v1/deliveries/replay", {"since": "2026-03-02T09:00:00Z", "endpoint": NOBODY}),
+    ):
+        assert (await client.post(wrong, body)).status == 422
+    assert (await client.get(path)).json()["previous_expires_at"] is None
 
 
 async def test_a_rotated_secret_is_new_and_the_old_one_lasts_a_day(client, clock):
