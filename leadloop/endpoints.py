@@ -60,6 +60,17 @@ class EndpointIn(BaseModel):
     )
 
 
+class EndpointChange(BaseModel):
+    """What is to be different about an endpoint; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Made by factories, so that no default is documented: there is none.
+    url: Url = Field(default_factory=str)
+    description: Description = Field(default_factory=str)
+    event_types: EventTypes = Field(default_factory=list)
+
+
 class RotateIn(BaseModel):
     """How long the present secret goes on signing beside the new one."""
 
@@ -180,6 +191,21 @@ def _add_create_and_change(
         new = NewEndpoint(work.ids.new(work.now), url, wanted.description, types, secret)
         row = await endpoint_store.create(work.connection, new, work.now)
         return EndpointWithSecret(**asdict(row), secret=secret)
+
+    @router.patch("/endpoints/{endpoint_id}", tags=_ENDPOINTS)
+    async def change_endpoint(
+        endpoint_id: UUID, wanted: EndpointChange, work: WorkDep
+    ) -> EndpointOut:
+        """Change where events go or which, within a second; secret and history stay."""
+        given = wanted.model_fields_set
+        row = await endpoint_store.change(
+            work.connection,
+            str(endpoint_id),
+            url=rules.url(wanted.url) if "url" in given else None,
+            description=wanted.description if "description" in given else None,
+            event_types=rules.types(wanted.event_types) if "event_types" in given else None,
+        )
+        return EndpointOut(**asdict(_found(row, endpoint_id)))
 
 
 def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:

@@ -110,6 +110,62 @@ async def test_what_can_not_be_an_endpoint_is_refused_by_field(client, fields, p
     assert (await client.get("/v1/endpoints")).json()["items"] == []
 
 
+async def test_an_endpoint_is_changed_and_keeps_its_secret_and_history(
+    client, database, loop, posted, clock
+):
+    created = await create(client, description="our CRM")
+    path = f"/v1/endpoints/{created['id']}"
+    await deliver(database, loop, "lead-1")
+    moved: dict[str, object] = {"url": "https://new.example.com/hook"}
+    changes: list[dict[str, object]] = [
+        moved,
+        {"description": "their CRM"},
+        {"event_types": ["HandoffAccepted"]},
+        {},
+    ]
+
+    for change in changes:
+        assert (await client.patch(path, change)).status == 200
+        again = await client.patch(path, change)
+    clock.advance_to(clock.now() + loop.idle)
+    await deliver(database, loop, "lead-2")
+
+    assert again.json() == (await client.get(path)).json()
+    assert "secret" not in again.json()
+    secret = created.pop("secret")
+    assert again.json() == created | moved | {
+        "description": "their CRM",
+        "event_types": ["leadloop.v1.HandoffAccepted"],
+    }
+    assert posted == [URL, moved["url"]]
+    async with database.transaction() as work:
+        kept = await work.connection.scalars(text("SELECT secret FROM endpoints"))
+    assert kept == [secret]
+    assert len((await client.get("/v1/deliveries")).json()["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"url": "http://crm.example.com"}, "/url"),
+        ({"url": None}, "/url"),
+        ({"event_types": ["DealWon"]}, "/event_types/0"),
+        ({"description": None}, "/description"),
+        ({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "/secret"),
+    ],
+)
+async def test_a_change_is_refused_for_what_can_not_be_an_endpoint(client, change, pointer):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+
+    answer = await client.patch(path, change)
+
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert (await client.get(path)).json()["url"] == URL
+    assert (await client.patch(f"/v1/endpoints/{NOBODY}", {})).status == 404
+
+
 async def test_what_a_command_does_not_know_is_refused(client):
     created = await create(client)
     path = f"/v1/endpoints/{created['id']}"
