@@ -18,7 +18,7 @@ from leadloop import delivery_store, metrics, tracing
 from leadloop.attempts import Delivery, Endpoint, Result, State, body_of, headers_of, judge
 from leadloop.backoff import WEBHOOK_SCHEDULE
 from leadloop.database import Database, Taker, Work
-from leadloop.delivery_store import Queued, Room, Subscription
+from leadloop.delivery_store import LEASE, Queued, Room, Subscription
 from leadloop.direct import Direct
 from leadloop.events import Envelope
 from leadloop.posting import TIMEOUT_SECONDS, Post
@@ -26,8 +26,6 @@ from leadloop.posting import TIMEOUT_SECONDS, Post
 log = structlog.get_logger()
 
 DELIVERIES = "deliveries"
-# An attempt takes at most the poster's timeout; a lease that outlives it is never shared.
-LEASE = timedelta(seconds=TIMEOUT_SECONDS + 10)
 # Handled rows stay in the index until vacuum. A pass begins to read where the last one ended,
 # less what a slow transaction may still add, and reads everything now and then.
 COMMITS_WITHIN = timedelta(seconds=5)

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from google.protobuf.message import Message
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from leadloop import signing
 from leadloop.attempts import Delivery, Endpoint, Result
 from leadloop.connection import Connection, Row
 from leadloop.events import Envelope, decode
+from leadloop.posting import TIMEOUT_SECONDS
 
+# An attempt takes at most the poster's timeout; a lease that outlives it is never shared.
+LEASE = timedelta(seconds=TIMEOUT_SECONDS + 10)
+# What is due later than this waits for a retry: it is not under way, even if it was leased by a
+# clock that is ahead, or after the transaction that looks had begun.
+LEASED_WITHIN = 2 * LEASE
 # More at once would be one long transaction; the caller asks again.
 REPLAYED_AT_ONCE = 10_000
 
@@ -101,19 +107,26 @@ WHERE endpoints.state = 'active'
 # What is under way is left alone: it has a lease, and is about to have a result.
 _REPLAY = text("""
 UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL
-WHERE id = ANY(CAST(:ids AS uuid[])) AND state <> 'pending'
+WHERE id = ANY(CAST(:ids AS uuid[])) AND (state <> 'pending' OR due_at > :leases_end)
     AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active')
 """)
 
-_REPLAY_FAILED = text("""
+
+def _replay_some(condition: str) -> TextClause:
+    """Return the statement that replays the oldest of those, for which there is an index."""
+    return text(f"""
 UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now
 WHERE id = ANY(ARRAY(
     SELECT id FROM deliveries
-    WHERE state = 'failed' AND created_at >= :since AND created_at < :until
+    WHERE {condition} AND created_at >= :since AND created_at < :until
         AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active'
             AND (CAST(:endpoint_id AS uuid) IS NULL OR id = CAST(:endpoint_id AS uuid)))
     ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
-""")
+""")  # noqa: S608 (the conditions are the two below)
+
+
+_REPLAY_FAILED = _replay_some("state = 'failed'")
+_REPLAY_WAITING = _replay_some("state = 'pending' AND due_at > :leases_end")
 
 _FORGET = text("DELETE FROM deliveries WHERE lead_id = ANY(CAST(:lead_ids AS text[]))")
 
@@ -179,8 +192,8 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedSince:
-    """Which failed deliveries to replay: of this time, of one endpoint or (None) of all."""
+class Since:
+    """Which deliveries to replay: of this time, of one endpoint or (None) of all."""
 
     created_at: datetime
     until: datetime
@@ -289,21 +302,27 @@ async def next_due(connection: Connection, low: datetime) -> datetime | None:
 
 
 async def replay(connection: Connection, delivery_ids: Sequence[str], now: datetime) -> int:
-    """Make deliveries due again under the same webhook-id; return how many were found."""
-    values = {"ids": list(delivery_ids), "now": now}
+    """Make deliveries due now under the same webhook-id; return how many could be."""
+    values = {"ids": list(delivery_ids), "now": now, "leases_end": now + LEASED_WITHIN}
     return await connection.change(_REPLAY, values)
 
 
-async def replay_failed(connection: Connection, since: FailedSince, now: datetime) -> int:
-    """Make failed deliveries due again, oldest first, a bounded number; return how many."""
+async def replay_since(connection: Connection, since: Since, now: datetime) -> int:
+    """Make due now what failed, then what waits for a retry; return how many.
+
+    The oldest of each go first, a bounded number in all.
+    """
     values = {
         "endpoint_id": since.endpoint_id,
         "since": since.created_at,
         "until": since.until,
         "limit": REPLAYED_AT_ONCE,
         "now": now,
+        "leases_end": now + LEASED_WITHIN,
     }
-    return await connection.change(_REPLAY_FAILED, values)
+    failed = await connection.change(_REPLAY_FAILED, values)
+    left = {**values, "limit": REPLAYED_AT_ONCE - failed}
+    return failed + await connection.change(_REPLAY_WAITING, left)
 
 
 async def forget(connection: Connection, lead_ids: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from leadloop import delivery_store, endpoint_store, signing
 from leadloop.attempts import body_of
 from leadloop.database import Work
 from leadloop.delivery import DELIVERIES
+from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoint_rules import EndpointRules, check_secret
 from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
 from leadloop.errors import Conflict, NotFound
@@ -24,6 +25,7 @@ from leadloop.web import Router, WorkDep, idempotent
 
 OVERLAP_HOURS = 24
 _DISABLED_BY_HAND = "disabled by request"
+_ENABLE_FIRST = "The endpoint is disabled; enable it first."
 
 
 Url = Annotated[
@@ -107,7 +109,7 @@ class DeliveryOut(BaseModel):
     event_type: str
     lead_id: str
     state: Literal["pending", "delivered", "failed"]
-    attempt: int = Field(description="Attempts made so far.")
+    attempt: int = Field(description="Attempts made so far; a replay counts from 0 again.")
     due_at: datetime | None = Field(description="When it is looked at next; null when settled.")
     last_status: int | None
     last_error: str | None
@@ -122,7 +124,7 @@ class DeliveryWithBody(DeliveryOut):
 
 
 class ReplayIn(BaseModel):
-    """Which failed deliveries to try again."""
+    """Which of the deliveries that were not taken to try again now."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -132,7 +134,7 @@ class ReplayIn(BaseModel):
 
 
 class Replayed(BaseModel):
-    """How many deliveries are pending again."""
+    """How many deliveries are due now."""
 
     replayed: int
 
@@ -171,7 +173,7 @@ def endpoints_router(
     router.get("/deliveries", tags=_DELIVERIES)(list_deliveries)
     router.get(delivery, tags=_DELIVERIES)(get_delivery)
     for path, command in (
-        ("/deliveries/replay", replay_failed_deliveries),
+        ("/deliveries/replay", replay_deliveries),
         (delivery + "/replay", replay_delivery),
     ):
         router.post(path, tags=_DELIVERIES, dependencies=_ONCE, status_code=202)(command)
@@ -291,28 +293,44 @@ async def get_delivery(delivery_id: UUID, work: WorkDep) -> DeliveryWithBody:
     return DeliveryWithBody(**asdict(row), body=orjson.loads(body))
 
 
-async def replay_failed_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
-    """Try failed deliveries again, the oldest 10,000 of them, under the same webhook-id."""
-    since = delivery_store.FailedSince(
-        wanted.since,
-        wanted.until or work.now,
-        None if wanted.endpoint_id is None else str(wanted.endpoint_id),
-    )
-    replayed = await delivery_store.replay_failed(work.connection, since, work.now)
+async def replay_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
+    """Try failed deliveries again now, and those that wait for a retry.
+
+    At most 10,000 go, the oldest first, to active endpoints and under the same webhook-id.
+    """
+    endpoint_id = None
+    if wanted.endpoint_id is not None:
+        endpoint = await _endpoint(work, wanted.endpoint_id)
+        if endpoint.state != "active":
+            raise Conflict(_ENABLE_FIRST)
+        endpoint_id = endpoint.id
+    since = delivery_store.Since(wanted.since, wanted.until or work.now, endpoint_id)
+    replayed = await delivery_store.replay_since(work.connection, since, work.now)
     work.wakes.add(DELIVERIES)
     return Replayed(replayed=replayed)
 
 
 async def replay_delivery(delivery_id: UUID, work: WorkDep) -> Replayed:
-    """Deliver once more, under the same webhook-id."""
+    """Deliver once more, or now instead of later, under the same webhook-id."""
     found = await endpoint_store.delivery(work.connection, str(delivery_id))
     if found is None:
         raise NotFound(f"There is no delivery {delivery_id}.")
     replayed = await delivery_store.replay(work.connection, [str(delivery_id)], work.now)
     if not replayed:
-        raise Conflict("The delivery is pending already, or its endpoint is not active.")
+        raise Conflict(await _why_not(work, found[0].endpoint_id))
     work.wakes.add(DELIVERIES)
     return Replayed(replayed=replayed)
+
+
+async def _why_not(work: Work, endpoint_id: str) -> str:
+    """Say what keeps a delivery to this endpoint from being replayed."""
+    endpoint = await endpoint_store.find(work.connection, endpoint_id)
+    if endpoint is None:
+        return "The endpoint was deleted."
+    if endpoint.state != "active":
+        return _ENABLE_FIRST
+    seconds = round(LEASED_WITHIN.total_seconds())
+    return f"The delivery is under way or due within {seconds} s: it comes up by itself."
 
 
 async def _endpoint(work: Work, endpoint_id: UUID) -> EndpointOut:

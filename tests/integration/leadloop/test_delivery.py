@@ -44,8 +44,8 @@ async def replay(database, since: datetime) -> int:
     """Replay what was not delivered of all endpoints, up to this moment and with it."""
     async with database.transaction() as work:
         work.wakes.add(DELIVERIES)
-        span = delivery_store.FailedSince(since, work.now + timedelta(seconds=1), None)
-        return await delivery_store.replay_failed(work.connection, span, work.now)
+        span = delivery_store.Since(since, work.now + timedelta(seconds=1), None)
+        return await delivery_store.replay_since(work.connection, span, work.now)
 
 
 async def test_an_event_reaches_its_endpoint_signed(database, loop, receiver, clock):

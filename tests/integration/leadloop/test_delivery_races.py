@@ -260,9 +260,9 @@ async def enable_and_replay(database, endpoint: str, clock) -> None:
     """Do what a person does once the receiver is mended."""
     await change(database, endpoint_store.enable, endpoint)
     later = clock.now() + timedelta(seconds=1)
-    span = delivery_store.FailedSince(clock.now(), later, endpoint)
+    span = delivery_store.Since(clock.now(), later, endpoint)
     async with database.transaction() as work:
-        await delivery_store.replay_failed(work.connection, span, work.now)
+        await delivery_store.replay_since(work.connection, span, work.now)
         work.wakes.add(DELIVERIES)
 
 

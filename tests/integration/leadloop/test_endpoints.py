@@ -8,6 +8,7 @@ from sqlalchemy import text
 from leadloop import signing
 from leadloop.attempts import Answer
 from leadloop.delivery import DeliveryLoop, enqueue
+from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoints import endpoints_router
 from leadloop.outbox import Promise, promise
 from leadloop.v1.handoff_pb2 import HandoffAccepted
@@ -304,13 +305,84 @@ async def test_a_delivery_is_replayed_under_its_id(client, database, loop):
 
     path = f"/v1/deliveries/{item['id']}/replay"
     assert (await client.post(path)).json() == {"replayed": 1}
-    assert (await client.post(path)).status == 409
     assert await loop.run_once(database.clock.now()) == 1
     (again,) = (await client.get("/v1/deliveries")).json()["items"]
 
     assert (again["state"], again["event_id"]) == ("delivered", item["event_id"])
     assert (await client.post(f"/v1/deliveries/{NOBODY}/replay")).status == 404
     assert (await client.get(f"/v1/deliveries/{NOBODY}")).status == 404
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+async def test_a_delivery_that_waits_for_a_retry_is_hurried(
+    client, database, loop, status, clock, in_bulk
+):
+    await create(client)
+    status[0] = 500
+    since = clock.now()
+    await deliver(database, loop, "lead-1")
+    clock.advance_to(await loop.next_due(clock.now()))
+    await deliver(database, loop)
+    status[0] = 204
+    clock.advance_to(clock.now() + timedelta(seconds=5))
+
+    async def only() -> dict[str, Any]:
+        (item,) = (await client.get("/v1/deliveries")).json()["items"]
+        found: dict[str, Any] = item
+        return found
+
+    waiting = await only()
+    assert (waiting["state"], waiting["attempt"]) == ("pending", 2)
+    path, body = f"/v1/deliveries/{waiting['id']}/replay", None
+    if in_bulk:
+        path, body = "/v1/deliveries/replay", {"since": since.isoformat()}
+    assert (await client.post(path, body)).json() == {"replayed": 1}
+    assert (await only())["attempt"] == 0
+    await deliver(database, loop)
+
+    delivered = await only()
+    assert (delivered["state"], delivered["attempt"]) == ("delivered", 1)
+
+
+async def test_a_delivery_that_may_be_under_way_is_left_alone(client, database, clock):
+    await create(client)
+    since = clock.now()
+    async with database.transaction() as work:
+        event = HandoffAccepted(lead_id="lead-1", sequence=1)
+        await enqueue(work, await promise(work, [Promise(event)]))
+    clock.advance_to(since + timedelta(seconds=1))
+    async with database.transaction() as work:
+        leased = text("UPDATE deliveries SET attempt = 1, due_at = :due_at")
+        await work.connection.execute(leased, {"due_at": work.now + LEASED_WITHIN})
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    one = await client.post(f"/v1/deliveries/{item['id']}/replay")
+    many = await client.post("/v1/deliveries/replay", {"since": since.isoformat()})
+
+    assert one.status == 409
+    assert one.json()["detail"].startswith("The delivery is under way or due within 50 s")
+    assert many.json() == {"replayed": 0}
+
+
+async def test_a_replay_says_that_its_endpoint_is_disabled_or_deleted(client, database, loop):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+    await deliver(database, loop, "lead-1")
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    async def told() -> list[tuple[int, str]]:
+        body = {"since": item["created_at"], "endpoint_id": created["id"]}
+        one = await client.post(f"/v1/deliveries/{item['id']}/replay")
+        many = await client.post("/v1/deliveries/replay", body)
+        return [(answer.status, answer.json()["detail"]) for answer in (one, many)]
+
+    await client.post(path + "/disable")
+    assert await told() == [(409, "The endpoint is disabled; enable it first.")] * 2
+    await client.delete(path)
+    assert await told() == [
+        (409, "The endpoint was deleted."),
+        (404, f"There is no endpoint {created['id']}."),
+    ]
 
 
 async def test_failed_deliveries_are_replayed_by_time_and_endpoint(
