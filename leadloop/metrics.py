@@ -90,6 +90,7 @@ _OLDEST = {
         CROSS JOIN LATERAL (SELECT due_at FROM deliveries
             WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at <= :now
             ORDER BY due_at LIMIT 1) AS oldest
+        WHERE endpoints.state = 'active'
         """),
     ),
 }

@@ -350,6 +350,17 @@ async def test_people_are_paged_and_changed_without_losing_their_turn(floor):
     assert [one["id"] for one in first["items"] + second["items"]] == ["ann", "ben", "cat"]
 
 
+async def test_events_that_handoff_does_not_deliver_can_not_be_subscribed_to(floor):
+    told = {"url": "http://127.0.0.1:9/crm", "event_types": ["HandoffRouted", "LeadReturned"]}
+
+    refused = await floor.ask("POST", "/v1/endpoints", told)
+
+    assert refused.status == 422
+    (error,) = refused.json["errors"]
+    assert error["pointer"] == "/event_types/1"
+    assert error["found"] == "LeadReturned, an event of outcomes.v1"
+
+
 async def test_subscribed_endpoints_get_signed_events_under_their_ids(floor):
     async with listening() as receiver:
         await floor.staffed("ann")

@@ -7,11 +7,12 @@ from sqlalchemy import text
 from leadloop import metrics
 from leadloop.database import Database
 from leadloop.delivery import enqueue
-from leadloop.endpoint_store import NewEndpoint, create
+from leadloop.endpoint_store import NewEndpoint, create, enable
 from leadloop.outbox import Promise, promise
 from leadloop.signing import new_secret
 from leadloop.timers import Timer, arm
 from leadloop.v1.handoff_pb2 import HandoffAccepted
+from tests.webhooks import accepted, add_endpoint, queue
 
 SUBJECT = "00000000-0000-0000-0000-00000000000a"
 
@@ -43,6 +44,21 @@ async def test_ages_and_sizes_are_read_from_the_database(database, clock):
     assert gauge("leadloop_timers_overdue_oldest_seconds") == 10
     assert gauge("leadloop_deliveries_due_oldest_seconds") == 30
     assert gauge("leadloop_parked_rows") == 0
+
+
+async def test_what_waits_for_a_disabled_endpoint_is_not_late(database, clock):
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted())
+    async with database.transaction() as work:
+        await work.connection.execute(text("UPDATE endpoints SET state = 'disabled'"))
+    clock.advance_to(clock.now() + timedelta(seconds=30))
+
+    await metrics.refresh(database, service="kit")
+    assert gauge("leadloop_deliveries_due_oldest_seconds") == 0
+    async with database.transaction() as work:
+        await enable(work.connection, endpoint)
+    await metrics.refresh(database, service="kit")
+    assert gauge("leadloop_deliveries_due_oldest_seconds") == 30
 
 
 async def test_an_age_returns_to_zero(database, clock):
