@@ -92,15 +92,16 @@ async def sleep_until_woken(wake: asyncio.Event, longest: timedelta) -> None:
 
 
 @contextmanager
-def telling_when_slow(tell: Callable[[], None], *, every: timedelta) -> Iterator[None]:
-    """Call `tell` each time that what is done inside has taken so much longer; it goes on."""
+def telling_when_slow(tell: Callable[[float], None], *, every: timedelta) -> Iterator[None]:
+    """Tell the seconds that what is done inside has taken, after each such time; it goes on."""
     running = asyncio.get_running_loop()
+    started = perf_counter()
     next_time: asyncio.TimerHandle
 
     def again() -> None:
         nonlocal next_time
         next_time = running.call_later(every.total_seconds(), again)
-        tell()
+        tell(perf_counter() - started)
 
     next_time = running.call_later(every.total_seconds(), again)
     try:

@@ -82,7 +82,7 @@ class Reader:
             finally:
                 await consumer.stop()
 
-    def _tell_of_slow_start(self) -> None:
+    def _tell_of_slow_start(self, _: float) -> None:
         self._outage.goes_on("no answer, or no topics, or the group waits for a member")
 
     def _consumer(self) -> AIOKafkaConsumer:

@@ -187,11 +187,10 @@ class Relay:
         self._raise_low(promised)
         return len(promised)
 
-    def _tell_of_waiting(self) -> None:
+    def _tell_of_waiting(self, seconds: float) -> None:
         """Say, and count as a failed pass, that the broker has not taken a batch for long."""
         metrics.LOOP_FAILURES.labels(self._service, self.name).inc()
-        seconds = round(SLOW_AFTER.total_seconds())
-        log.warning("loop.waits", loop=self.name, reason="NotTaken", more_seconds=seconds)
+        log.warning("loop.waits", loop=self.name, reason="NotTaken", seconds=round(seconds))
 
     def _raise_low(self, promised: Sequence[Promised]) -> None:
         """Skip what is settled, as far as this batch has read."""
