@@ -9,6 +9,7 @@ import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from leadloop import tracing
+from leadloop.chatter import Chatter
 
 # A value is left out when one of these is a word of its key.
 PRIVATE_WORDS = frozenset(
@@ -64,6 +65,7 @@ def configure(
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(Chatter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -81,6 +81,9 @@ class Service:
 
     def subscribe(self, transport: Transport) -> None:
         """Read the service's topics as its own groups: what may wait does not slow the rest."""
+        if self.handlers:
+            # From now on it is to move; /readyz says so when it never does.
+            self.database.note_moved("consumer")
         prompt = {route_of(kind).topic for kind in self.handlers if kind not in self.patient}
         handle = self.inbox.handle
         if prompt:

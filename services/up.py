@@ -95,7 +95,10 @@ async def run_room(name: str) -> None:
     configure(level=settings.log_level, service=name, json=settings.log_json)
     service = build_service(name, clock=SystemClock(), ids=Ids(), settings=settings)
     transport = KafkaTransport(
-        settings.kafka, client=f"leadloop-{name}", instance=settings.instance
+        settings.kafka,
+        client=f"leadloop-{name}",
+        instance=settings.instance,
+        security=settings.broker_security(),
     )
     await serve([service], transport, service.app, host=settings.host, port=settings.port)
 
@@ -109,6 +112,12 @@ async def migrate_all(names: Sequence[str], *, tell: Tell) -> None:
 
 async def create_all_topics(partitions: int, replicas: int, *, tell: Tell) -> None:
     """Create the contract's topics on the brokers of the environment."""
-    kafka = ServiceSettings().kafka
-    for name in await create_topics(kafka, partitions=partitions, replicas=replicas):
+    settings = ServiceSettings()
+    names = await create_topics(
+        settings.kafka,
+        partitions=partitions,
+        replicas=replicas,
+        security=settings.broker_security(),
+    )
+    for name in names:
         tell(name)
