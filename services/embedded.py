@@ -107,10 +107,13 @@ def _own_app(services: Sequence[Service]) -> FastAPI:
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:
-        found: dict[str, str | None] = {}
+        found = web.Condition({}, {})
         for service in services:
-            parts = await web.what_stands_still(service.api)
-            found |= {f"{service.name}.{part}": problem for part, problem in parts.items()}
+            one = await web.condition_of(service.api)
+            found = web.Condition(
+                {**found.checks, **_named(service, one.checks)},
+                {**found.loops, **_named(service, one.loops)},
+            )
         return web.readiness(found)
 
     @app.get("/metrics", include_in_schema=False)
@@ -120,6 +123,11 @@ def _own_app(services: Sequence[Service]) -> FastAPI:
         return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     return app
+
+
+def _named(service: Service, parts: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Put the service's name before those of its parts."""
+    return {f"{service.name}.{part}": problem for part, problem in parts.items()}
 
 
 def merged_openapi(apps: Sequence[FastAPI]) -> dict[str, Any]:
