@@ -213,7 +213,8 @@ async def _healthz(_: Request) -> Response:
 
 async def _readyz(request: Request) -> Response:
     """Say whether requests are answered here."""
-    return readiness(await condition_of(request.app))
+    found = await condition_of(request.app)
+    return readiness(found.checks, found.loops)
 
 
 @dataclass(frozen=True)
@@ -240,17 +241,19 @@ async def condition_of(app: FastAPI) -> Condition:
     return Condition({**checks, "database": await _database_problem(database)}, loops)
 
 
-def readiness(found: Condition) -> Response:
+def readiness(
+    checks: Mapping[str, str | None], loops: Mapping[str, str | None] | None = None
+) -> Response:
     """Return the answer of /readyz: 200 when requests are answered, else 503.
 
     A loop that stands still is told and changes nothing: what was accepted waits for it in the
     database, what is turned away is lost.
     """
-    ready = not any(found.checks.values())
+    ready = not any(checks.values())
     body = {
         "status": "ready" if ready else "not ready",
-        "checks": {name: problem or "answers" for name, problem in found.checks.items()},
-        "loops": {name: problem or "moves" for name, problem in found.loops.items()},
+        "checks": {name: problem or "answers" for name, problem in checks.items()},
+        "loops": {name: problem or "moves" for name, problem in (loops or {}).items()},
     }
     return JSONResponse(body, 200 if ready else 503)
 

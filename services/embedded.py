@@ -107,14 +107,13 @@ def _own_app(services: Sequence[Service]) -> FastAPI:
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:
-        found = web.Condition({}, {})
+        checks: dict[str, str | None] = {}
+        loops: dict[str, str | None] = {}
         for service in services:
-            one = await web.condition_of(service.api)
-            found = web.Condition(
-                {**found.checks, **_named(service, one.checks)},
-                {**found.loops, **_named(service, one.loops)},
-            )
-        return web.readiness(found)
+            found = await web.condition_of(service.api)
+            checks |= _named(service, found.checks)
+            loops |= _named(service, found.loops)
+        return web.readiness(checks, loops)
 
     @app.get("/metrics", include_in_schema=False)
     async def show_metrics(_: Request) -> Response:
