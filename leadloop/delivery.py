@@ -21,6 +21,7 @@ from leadloop.database import Database, Taker, Work
 from leadloop.delivery_store import LEASE, Queued, Room, Subscription
 from leadloop.direct import Direct
 from leadloop.events import Envelope
+from leadloop.logs import traces
 from leadloop.posting import TIMEOUT_SECONDS, Post
 
 log = structlog.get_logger()
@@ -326,10 +327,11 @@ class DeliveryLoop:
                 await delivery_store.record(connection, results)
 
     def _observe(self, results: Sequence[Result]) -> None:
-        """Count, time and log; a success is told by the metrics and the list of deliveries."""
+        """Count, time and log: a line for all that were taken, one for each that was not."""
         for outcome, count in Counter(result.outcome for result in results).items():
             metrics.DELIVERIES.labels(self._service, outcome).inc(count)
         latency = metrics.CAPTURE_TO_DELIVERY.labels(self._service)
+        taken = [result.delivery for result in results if result.state is State.DELIVERED]
         for result in results:
             delivery = result.delivery
             if result.state is State.DELIVERED:
@@ -338,6 +340,9 @@ class DeliveryLoop:
                     latency.observe(elapsed.total_seconds())
                 continue
             log.warning("delivery.attempted", **_attributes(result))
+        if taken:
+            trace_ids = traces(delivery.traceparent for delivery in taken)
+            log.info("deliveries.settled", delivered=len(taken), **trace_ids)
 
 
 def _attributes(result: Result) -> dict[str, object]:

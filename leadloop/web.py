@@ -21,7 +21,7 @@ BODY_MAX_BYTES = 1024 * 1024
 READY_TIMEOUT_SECONDS = 2.0
 _ANSWER = text("SELECT 1")
 
-# Says what keeps a part of the service from moving; None when it moves.
+# Says what keeps the service from answering; None when nothing does.
 Check = Callable[[], str | None]
 
 
@@ -54,7 +54,7 @@ def create_app(
         title: For people who read the API's documentation.
         database: Where `open_work` opens the transaction of a request.
         doors: Tokens and limits.
-        checks: Loops and consumers that must move for /readyz, by name.
+        checks: What /readyz asks besides the database, by name: what requests need.
         random: Where trace ids come from; seeded ones make a run repeatable.
     """
     doors = doors or Doors()
@@ -212,26 +212,48 @@ async def _healthz(_: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    """Say whether the database answers and every loop moves."""
-    return readiness(await what_stands_still(request.app))
+    """Say whether requests are answered here."""
+    found = await condition_of(request.app)
+    return readiness(found.checks, found.loops)
 
 
-async def what_stands_still(app: FastAPI) -> dict[str, str | None]:
-    """Ask every part of a service what keeps it from moving; None where it moves."""
+@dataclass(frozen=True)
+class Condition:
+    """How a service is, part by part; None where all is well.
+
+    Attributes:
+        checks: What requests need.
+        loops: What goes on besides; alerts look after it.
+    """
+
+    checks: Mapping[str, str | None]
+    loops: Mapping[str, str | None]
+
+
+async def condition_of(app: FastAPI) -> Condition:
+    """Ask every part of a service how it is."""
     database: Database = app.state.database
-    found = {name: check() for name, check in app.state.checks.items()}
-    for name, is_stalled in database.stalled().items():
-        found[name] = "has made no pass for too long" if is_stalled else None
-    found["database"] = await _database_problem(database)
-    return found
+    checks = {name: check() for name, check in app.state.checks.items()}
+    loops = {
+        name: "has made no pass for too long" if is_stalled else None
+        for name, is_stalled in database.stalled().items()
+    }
+    return Condition({**checks, "database": await _database_problem(database)}, loops)
 
 
-def readiness(found: Mapping[str, str | None]) -> Response:
-    """Return the answer of /readyz: 200 when nothing stands still, else 503."""
-    ready = not any(found.values())
+def readiness(
+    checks: Mapping[str, str | None], loops: Mapping[str, str | None] | None = None
+) -> Response:
+    """Return the answer of /readyz: 200 when requests are answered, else 503.
+
+    A loop that stands still is told and changes nothing: what was accepted waits for it in the
+    database, what is turned away is lost.
+    """
+    ready = not any(checks.values())
     body = {
         "status": "ready" if ready else "not ready",
-        "checks": {name: problem or "moves" for name, problem in found.items()},
+        "checks": {name: problem or "answers" for name, problem in checks.items()},
+        "loops": {name: problem or "moves" for name, problem in (loops or {}).items()},
     }
     return JSONResponse(body, 200 if ready else 503)
 

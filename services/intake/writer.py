@@ -14,7 +14,8 @@ import structlog
 
 from leadloop.connection import Raced
 from leadloop.database import Database, is_unreachable
-from leadloop.errors import Overloaded
+from leadloop.errors import Overloaded, Problem, Unavailable
+from leadloop.logs import traces
 from leadloop.loop import let_gather
 from services.intake import metrics
 from services.intake.handlers import Arrival, ReadAgain, record
@@ -63,7 +64,8 @@ class Writer:
         """Return once the arrivals are durable; outcomes by capture, repetitions left out.
 
         Raises:
-            Overloaded: Too many requests wait, or the database is away; come back later.
+            Overloaded: Too many requests wait; come back later.
+            Unavailable: The database is away; come back later.
         """
         if len(self._queue) >= self._waiting_max:
             raise Overloaded("Too many requests wait.", retry_after_seconds=RETRY_AFTER_SECONDS)
@@ -131,10 +133,16 @@ class Writer:
         """Ask the senders to come back: nothing is wrong with what they sent."""
         log.warning("captures.turned_away", requests=len(batch), reason=type(error).__name__)
         for waiting in batch:
-            away = Overloaded(
-                "The database does not answer now.", retry_after_seconds=RETRY_AFTER_SECONDS
-            )
-            _fail(waiting, away)
+            _fail(waiting, _come_back(error))
+
+
+def _come_back(error: Exception) -> Problem:
+    """Return the refusal for an error that is nobody's fault."""
+    if isinstance(error, Raced):
+        return Overloaded("Others were faster.", retry_after_seconds=RETRY_AFTER_SECONDS)
+    return Unavailable(
+        "The database does not answer now.", retry_after_seconds=RETRY_AFTER_SECONDS
+    )
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:
@@ -154,4 +162,9 @@ def _observe(
         metrics.CAPTURES.labels(source, state).inc(count)
     metrics.COMMIT_SECONDS.observe(seconds)
     metrics.BATCH_MESSAGES.observe(len(arrivals))
-    log.info("captures.committed", messages=len(arrivals), duration_ms=round(seconds * 1000, 1))
+    log.info(
+        "captures.committed",
+        messages=len(arrivals),
+        duration_ms=round(seconds * 1000, 1),
+        **traces(arrival.traceparent for arrival in arrivals),
+    )

@@ -5,6 +5,7 @@ import orjson
 import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from leadloop import delivery_store, endpoint_store, signing
 from leadloop.attempts import Answer
@@ -70,6 +71,28 @@ async def test_an_event_reaches_its_endpoint_signed(database, loop, receiver, cl
     assert body["timestamp"] == "2026-03-02T09:00:00.000Z"
     assert body["data"] == {"lead_id": "lead-1", "sequence": 3, "actor": "Ada"}
     assert await deliveries(database) == [("delivered", 1, 204)]
+
+
+async def test_what_was_taken_is_one_line_that_names_its_traces(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with database.transaction(f"00-{trace}-00f067aa0ba902b7-01") as work:
+        await enqueue(work, await promise(work, [Promise(accepted())]))
+
+    with capture_logs() as logs:
+        await run_until_idle(loop, clock)
+
+    assert logs == [
+        {
+            "event": "deliveries.settled",
+            "delivered": 1,
+            "traces": 1,
+            "trace_ids": [trace],
+            "log_level": "info",
+        }
+    ]
 
 
 async def test_each_endpoint_gets_the_types_it_asked_for(database, loop, receiver, clock):

@@ -82,10 +82,36 @@ async def test_a_service_without_deliveries_has_the_other_readings(database):
     assert await metrics.refresh(database, service="kit")
 
 
-async def test_a_database_that_is_away_does_not_break_the_scrape(database):
+@pytest.fixture
+async def away(database):
     url = "postgresql+asyncpg://postgres@127.0.0.1:9/none"
     away = Database(url, "kit", clock=database.clock, ids=database.ids)
+    yield away
+    await away.close()
+
+
+async def test_a_database_that_is_away_is_told_and_its_readings_are_gone(database, away):
+    assert await metrics.refresh(database, service="kit")
+    assert gauge("leadloop_database_up") == 1
 
     assert not await metrics.refresh(away, service="kit")
-    assert b"leadloop_outbox_rows" in metrics.exposition()
-    await away.close()
+
+    assert gauge("leadloop_database_up") == 0
+    for name in (
+        "leadloop_outbox_oldest_seconds",
+        "leadloop_outbox_rows",
+        "leadloop_timers_overdue_oldest_seconds",
+        "leadloop_deliveries_due_oldest_seconds",
+        "leadloop_parked_rows",
+    ):
+        assert gauge(name) is None
+    assert b"leadloop_database_up" in metrics.exposition()
+
+
+async def test_readings_come_back_with_the_database(database, away):
+    await metrics.refresh(away, service="kit")
+
+    await metrics.refresh(database, service="kit")
+
+    assert gauge("leadloop_database_up") == 1
+    assert gauge("leadloop_outbox_rows") == 0

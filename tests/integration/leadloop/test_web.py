@@ -1,5 +1,5 @@
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Annotated, Literal
@@ -310,7 +310,7 @@ async def test_while_the_database_is_away_callers_are_asked_to_come_back(databas
 
     answer = await client.post("/v1/people", ADA)
 
-    assert answer.status == 503
+    assert (answer.status, answer.json()["title"]) == (503, "Not available now")
     assert answer.headers["retry-after"] == "1"
     assert (await client.get("/readyz")).status == 503
     assert (await client.get("/healthz")).status == 200
@@ -441,21 +441,66 @@ async def test_requests_are_counted_by_route_template(client):
     assert 'leadloop_deliveries_due_oldest_seconds{service="kit"} 0.0' in metrics
 
 
-async def test_it_is_ready_when_every_part_moves(database):
-    stuck: list[str] = []
-    app = make_app(database, checks={"relay": lambda: "stands still" if stuck else None})
+@pytest.mark.parametrize(
+    ("path", "route", "status"),
+    [
+        ("/docs", "/docs", 200),
+        ("/openapi.json", "/openapi.json", 200),
+        ("/v1/people/17", "/v1/people/{person_id}", 401),
+        ("/v1/nothing", "unmatched", 401),
+        ("/nothing", "unmatched", 404),
+    ],
+)
+async def test_a_request_is_told_by_its_route_even_when_it_is_refused_before(
+    guarded, path, route, status
+):
+    with capture_logs() as logs:
+        await Client(guarded).get(path)
+
+    (line,) = logs
+    assert (line["route"], line["status"]) == (route, status)
+
+
+async def test_a_refused_method_is_told_by_its_route(client):
+    with capture_logs() as logs:
+        await client.delete("/v1/people")
+
+    assert [(line["route"], line["status"]) for line in logs] == [("/v1/people", 405)]
+
+
+async def test_it_is_not_ready_while_what_requests_need_is_away(database):
+    gone: list[str] = []
+    app = make_app(database, checks={"keys": lambda: "can't be read" if gone else None})
     client = Client(app)
 
     ready = await client.get("/readyz")
-    stuck.append("relay")
+    gone.append("keys")
     not_ready = await client.get("/readyz")
 
-    assert (ready.status, ready.json()["checks"]) == (
-        200,
-        {"relay": "moves", "database": "moves"},
-    )
-    assert not_ready.status == 503
-    assert not_ready.json()["checks"]["relay"] == "stands still"
+    assert ready.status == 200
+    assert ready.json() == {
+        "status": "ready",
+        "checks": {"keys": "answers", "database": "answers"},
+        "loops": {},
+    }
+    assert (not_ready.status, not_ready.json()["status"]) == (503, "not ready")
+    assert not_ready.json()["checks"]["keys"] == "can't be read"
+
+
+async def test_a_loop_that_stands_still_is_told_and_requests_still_come(
+    database, client, clock
+):
+    database.note_moved("relay")
+    clock.advance_to(clock.now() + timedelta(minutes=1))
+    database.note_moved("timers")
+
+    answer = await client.get("/readyz")
+
+    assert (answer.status, answer.json()["status"]) == (200, "ready")
+    assert answer.json()["loops"] == {
+        "relay": "has made no pass for too long",
+        "timers": "moves",
+    }
 
 
 async def test_the_documentation_shows_the_form_of_refusals(client):
