@@ -21,12 +21,14 @@ from leadloop.paging import (
     not_a_cursor,
 )
 from leadloop.web import Router, WorkDep, idempotent
-from services.feedback import outcomes, render, reports, store, timeline
+from leadloop.zones import AskedZone, zone_of
+from services.feedback import agreement_store, outcomes, render, reports, store, timeline
 from services.feedback.bodies import AboutLead, DealIn, DealOut, WordsIn, deal_out, happened_at
 from services.feedback.border import TEXT_TOO, Moment, Word, as_text, utc, wants_text
 from services.feedback.outcomes import Words
 from services.feedback.reports import By, Period
 from services.feedback.rules import Told
+from services.feedback.scene import Scene, scene_of
 from services.feedback.store import BEGINNING, END, Entry, Spot, Wanted, as_id
 
 router = Router(prefix="/v1")
@@ -240,7 +242,12 @@ async def reasons(
     responses=TEXT_TOO,
 )
 async def show_timeline(
-    request: Request, lead_id: UUID, work: WorkDep, limit: Limit = 200, cursor: Cursor = None
+    request: Request,
+    lead_id: UUID,
+    work: WorkDep,
+    limit: Limit = 200,
+    cursor: Cursor = None,
+    zone: AskedZone = None,
 ) -> Page[ToldOut] | PlainTextResponse:
     """Return all that happened with a person; as plain text, the story of it."""
     as_story = wants_text(request)
@@ -249,12 +256,20 @@ async def show_timeline(
     found = await store.timeline(work.connection, str(lead_id), after=after, limit=most + 1)
     if not found and not cursor:
         raise NotFound("Nothing is known of this lead: it is not here yet, or was forgotten.")
-    told = timeline.tell(found[:most])
+    scene = await _scene(work, str(lead_id), zone)
+    told = timeline.tell(found[:most], scene)
     if as_story:
-        return as_text(timeline.story(told))
+        return as_text(timeline.story(told, scene.zone))
     last = found[limit - 1] if len(found) > limit else None
     following = _cursor(last) if last else None
     return Page(items=[_told_out(one) for one in told], next=following)
+
+
+async def _scene(work: Work, lead_id: str, zone: str | None) -> Scene:
+    """Return what all pages of a person's story share."""
+    agreement = await agreement_store.newest_contract(work.connection)
+    entries = await store.setting(work.connection, lead_id)
+    return scene_of(entries, zone_of(agreement, zone))
 
 
 async def _lead_of(work: Work, about: AboutLead) -> str:

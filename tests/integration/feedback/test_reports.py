@@ -1,3 +1,5 @@
+from urllib.parse import urlencode
+
 import pytest
 
 from leadloop.events import timestamp
@@ -197,6 +199,56 @@ async def test_the_timeline_is_paged_and_holds_no_contact(signed):
     stored = b"".join(row.value for row in await signed.rows("SELECT value FROM timeline"))
     assert b"example.com" not in stored
     assert b"+4930" not in stored
+
+
+async def test_every_page_of_a_timeline_knows_what_was_first_and_who_is_who(signed):
+    await signed.hear(
+        captured(minutes=1), routed(), accepted(actor="eva"), captured(BOB, minutes=3)
+    )
+    late = captured(minutes=0)
+    late.is_new = False
+    await signed.hear(late, captured(minutes=9))
+    merge = lead.LeadsMerged(
+        lead_id=ADA, merged_lead_id=BOB, reason="one", merged_at=timestamp(after(10))
+    )
+    await signed.hear(merge)
+
+    told, cursor = [], None
+    while True:
+        query = {"cursor": cursor} if cursor else {}
+        page = (await signed.http.get(f"/v1/timelines/{BOB}", limit=1, **query)).json()
+        told += [item["sentence"] for item in page["items"]]
+        if not (cursor := page["next"]):
+            break
+
+    assert [sentence for sentence in told if "eard of" in sentence] == [
+        "First heard of through hubspot",
+        *["Heard of again through hubspot"] * 3,
+    ]
+    assert "Eva accepts" in told
+
+
+async def test_times_are_told_in_the_zone_of_the_agreement_unless_another_is_asked_for(room):
+    await room.hear(captured())
+
+    async def first_line(**query):
+        target = f"/v1/timelines/{ADA}?{urlencode(query)}"
+        answer = await room.http.request("GET", target, headers={"accept": "text/plain"})
+        return answer.body.decode().splitlines()[0].partition(", ")[2]
+
+    assert await first_line() == "times in UTC"
+    await room.sign()
+    assert await first_line() == "times in Europe/Berlin"
+    assert await first_line(zone="Asia/Tokyo") == "times in Asia/Tokyo"
+    refused = await room.http.get(f"/v1/timelines/{ADA}", zone="Atlantis/Capital")
+    assert refused.status == 422
+    assert refused.json()["errors"] == [
+        {
+            "pointer": "query zone",
+            "expected": "an IANA time zone such as Europe/Berlin",
+            "found": "a string",
+        }
+    ]
 
 
 async def test_a_forgotten_lead_has_no_timeline_and_still_counts(signed):
