@@ -164,11 +164,22 @@ def report(
     until: Annotated[
         str, typer.Option("--to", help="First moment after it; now if left out.")
     ] = "",
+    touch: Annotated[
+        Literal["first", "last"] | None,
+        typer.Option(
+            help="Funnel and reasons: by campaign of the first touch, or of the last, which is "
+            "the one that events such as LeadReturned carry.",
+            show_default="first",
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print a report that both teams share, of the last 90 days or of a period."""
-    period = _query(**{"from": since, "to": until})
-    _print(url, f"/v1/reports/{name}{period}")
+    """Print a report that both teams share, of the last 90 days or of a period.
+
+    The funnel and the reasons are by campaign of the first touch.
+    """
+    query = _query(**{"from": since, "to": until, "touch": touch or ""})
+    _print(url, f"/v1/reports/{name}{query}")
 
 
 @parked.command("list")

@@ -1,3 +1,4 @@
+from datetime import datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -133,6 +134,10 @@ async def test_the_service_levels_of_both_sides(signed):
     assert (month["month"], month["qualified"]) == ("2026-03", 2)
     assert (month["accepted_percent"], month["accepted_percent_owed"]) == (50, 70)
     assert (month["complete_percent"], month["complete_percent_owed"]) == (50, 80)
+    assert month["missing"] == {"phone": 1}
+    # Ten hours of a month of 31 days, of which 200 are owed.
+    assert (month["owed"], month["owed_per_month"], month["owed_days"]) == (3, 200, 0.4)
+    assert datetime.fromisoformat(answer["agreed_at"]) == MONDAY_MORNING
 
 
 async def test_two_versions_in_a_period_show_all_that_was_agreed(signed):
@@ -156,6 +161,37 @@ async def test_the_reasons_by_campaign(signed):
     assert [first["group"], second["group"]] == ["autumn", "spring"]
     assert (first["label"], first["leads"], first["percent"]) == ("No budget", 1, 100)
     assert second["reason"] == "elsewhere"
+
+
+async def test_a_campaign_is_that_of_the_first_touch_or_of_the_last_when_asked_for(signed):
+    offline = captured(campaign="", minutes=0)
+    await signed.hear(offline, captured(campaign="q4", source="mautic", minutes=1))
+    await signed.hear(qualified(), routed(), rejected())
+
+    (returned,) = await signed.promised("LeadReturned")
+    found = {
+        (name, touch): [
+            row["group"] for row in await rows(signed, f"/v1/reports/{name}", **asked)
+        ]
+        for name in ("funnel", "reasons")
+        for touch, asked in (
+            ("", {}),
+            ("first", {"touch": "first"}),
+            ("last", {"touch": "last"}),
+        )
+    }
+
+    assert returned.touch.campaign == "q4"
+    for name in ("funnel", "reasons"):
+        assert found[name, ""] == found[name, "first"] == [""]
+        assert found[name, "last"] == ["q4"]
+
+
+async def test_a_touch_is_refused_where_none_counts(signed):
+    answer = await signed.http.get("/v1/reports/funnel", by="source", touch="last")
+
+    assert answer.status == 422
+    assert answer.json()["errors"][0]["pointer"] == "query touch"
 
 
 @pytest.mark.parametrize("name", ["funnel", "service-levels", "reasons"])
