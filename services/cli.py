@@ -69,7 +69,7 @@ def up(
     """Run everything in one process, on a PostgreSQL of its own; stop it with Ctrl-C."""
     from services.up import up as run_up
 
-    _run(run_up(folder, host=host, port=port, tell=out.print))
+    _run(run_up(folder, host=host, port=port, tell=_tell))
 
 
 @app.command()
@@ -229,6 +229,11 @@ def _ask(url: str) -> Client:
 
 def _get(url: str, path: str) -> object:
     return client_of(url).get(path)
+
+
+def _tell(line: str) -> None:
+    """Print a line as it is: what is copied from it must not be broken in two."""
+    out.print(line, markup=False, soft_wrap=True)
 
 
 def _quoted(client: Client, lead: str) -> str:
