@@ -56,8 +56,8 @@ def _operation() -> dict[str, Any]:
         "summary": "Take a webhook",
         "description": "Takes what a configured source sends, once it is proven to be from "
         "there by a signature or token of its kind; `/v1/sources` lists them. An answer of 2xx "
-        "says that it is committed. A source may be configured to answer 200, 201 or 204 instead "
-        "of 202.",
+        "says that it is committed. A source may be configured to answer 200, 201 or 204 "
+        "instead of 202.",
         "operationId": "take_webhook",
         "parameters": [
             {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
