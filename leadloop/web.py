@@ -1,13 +1,22 @@
 """One way to serve HTTP: an app whose errors, transactions, limits and probes are the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.middleware import Middleware
@@ -15,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 
 from leadloop import idempotency, metrics, middleware, problems, tracing
 from leadloop.database import Database, Work, is_unreachable
-from leadloop.errors import FieldError, UnsupportedMedia
+from leadloop.errors import FieldError, Rejected, UnsupportedMedia
 
 BODY_MAX_BYTES = 1024 * 1024
 READY_TIMEOUT_SECONDS = 2.0
@@ -129,14 +138,16 @@ class Replayed(Exception):
 
 
 class Route(APIRoute):
-    """A route that reads JSON strictly and keeps the answers of idempotent commands."""
+    """A route that reads strictly and keeps the answers of idempotent commands."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler; this runs inside the request's transaction."""
         handle = super().get_route_handler()
+        parameters = list(dict.fromkeys(_parameters(self.dependant)))
 
         async def handle_once(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
+            _require_known(request, parameters)
             if self.body_field is not None:
                 await _require_json(request)
             try:
@@ -163,6 +174,24 @@ class _JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 (any JSON value)
         """Return the body's value."""
         return orjson.loads(await self.body())
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """Yield the names of the query parameters that a route and its dependencies take."""
+    yield from (field.alias for field in dependant.query_params)
+    for needed in dependant.dependencies:
+        yield from _parameters(needed)
+
+
+def _require_known(request: Request, parameters: Sequence[str]) -> None:
+    """Refuse parameters that nobody reads: an answer would seem to heed them."""
+    unknown = [name for name in request.query_params if name not in parameters]
+    if unknown:
+        expected = f"no such parameter; there are {', '.join(parameters) or 'none'}"
+        raise Rejected(
+            "The request does not fit what this route takes.",
+            *(FieldError(f"query {name}", expected, "a value") for name in unknown),
+        )
 
 
 async def _require_json(request: Request) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -87,6 +87,17 @@ async def get_person(person_id: int, limit: Annotated[int, Query(le=10)] = 5) ->
     return [person_id, limit]
 
 
+def _bounds(since: Annotated[int, Query(alias="from")] = 0, until: int = 9) -> list[int]:
+    return [since, until]
+
+
+@router.get("/numbers")
+async def list_numbers(
+    bounds: Annotated[list[int], Depends(_bounds)], limit: int = 5
+) -> list[int]:
+    return [*bounds, limit]
+
+
 def make_app(database, **options):
     app = create_app(service="kit", title="Kit", database=database, random=Random(7), **options)
     app.include_router(router)
@@ -110,6 +121,22 @@ async def seen(database) -> list[str]:
 
 
 ADA = {"email": "ada@example.com", "age": 36}
+
+
+async def test_a_parameter_that_no_route_reads_is_refused(client):
+    taken = await client.get("/v1/numbers", **{"from": 1}, until=3, limit=2)
+    refused = await client.get("/v1/numbers", since=1, external_id="777")
+    on_its_own = await client.post("/v1/people?dry_run=1", ADA)
+
+    assert taken.json() == [1, 3, 2]
+    assert refused.status == 422
+    known = "no such parameter; there are limit, from, until"
+    assert refused.json()["errors"] == [
+        {"pointer": f"query {name}", "expected": known, "found": "a value"}
+        for name in ("since", "external_id")
+    ]
+    (error,) = on_its_own.json()["errors"]
+    assert error["expected"] == "no such parameter; there are none"
 
 
 async def test_a_command_is_committed_when_it_is_answered(database, client):
