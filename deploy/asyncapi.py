@@ -11,18 +11,11 @@ from typing import Any
 
 import yaml
 
-from leadloop.events import EVENT_TYPES, route_of, topics
+from leadloop.events import EVENT_TYPES, WRITERS, route_of, topics
 from leadloop.records import CONTENT_TYPE, SPEC_VERSION
 
 PROTO = Path(__file__).parent.parent / "proto"
 _COMMENTED_MESSAGE = re.compile(r"((?:^//.*\n)+)message (\w+) ", re.MULTILINE)
-_WRITER = {
-    "leads.v1": "intake",
-    "agreements.v1": "feedback",
-    "qualifications.v1": "scoring",
-    "handoffs.v1": "handoff",
-    "outcomes.v1": "feedback",
-}
 
 
 def document() -> dict[str, Any]:
@@ -94,7 +87,7 @@ def _operations() -> dict[str, Any]:
     operations: dict[str, Any] = {}
     for topic, _ in _topics():
         channel = {"$ref": f"#/channels/{_id(topic)}"}
-        operations[f"{_WRITER[topic]}_sends_{_id(topic)}"] = {
+        operations[f"{WRITERS[topic]}_sends_{_id(topic)}"] = {
             "action": "send",
             "channel": channel,
         }

@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,12 +41,27 @@ class Unavailable(RuntimeError):
 class Broker:
     """One Kafka broker whose data live in a folder; it keeps its port over restarts."""
 
-    def __init__(self, folder: Path, port: int | None = None, *, jars: Path = JARS) -> None:
-        """Choose a folder and a port (None takes a free one); start() does the rest."""
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        *,
+        jars: Path = JARS,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Choose a folder and a port (None takes a free one); start() does the rest.
+
+        Args:
+            folder: Keeps the data, settings and log.
+            port: Of 127.0.0.1.
+            jars: Where Kafka is.
+            settings: Further properties of the broker, which come before our own.
+        """
         self.folder = Path(folder).resolve()
         self.port = port or free_port()
         self._controller_port = free_port()
         self._jars = jars
+        self._more_settings = dict(settings or {})
         self._child: Child | None = None
 
     @property
@@ -143,6 +159,7 @@ class Broker:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log4j2.properties").write_text(LOGGING)
         settings = settings_of_one_node(self.folder, self.port, self._controller_port)
+        settings |= self._more_settings
         lines = (f"{name}={value}\n" for name, value in settings.items())
         self._settings.write_text("".join(lines))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from leadloop.guard import Guard
+from leadloop.guard import guarded, release
 
 POLL_SECONDS = 0.02
 
@@ -24,7 +24,6 @@ class Child:
         self.log = log
         self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: Guard | None = None
 
     @property
     def pid(self) -> int:
@@ -46,7 +45,6 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = self._spawn(output)
-        self._guard = Guard(-self._process.pid)
 
     def stop(self, timeout_seconds: float = 20) -> None:
         """Ask the program to end; kill it when it has not after `timeout_seconds`."""
@@ -89,19 +87,17 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
 
     def _spawn(self, output: IO[bytes]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
+        return guarded(
             self.command,
-            stdin=subprocess.DEVNULL,
+            is_group=True,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **self.environment},
-            start_new_session=True,
         )
 
     def _forget(self) -> None:
-        if self._guard is not None:
-            self._guard.release()
-            self._guard = None
+        if self._process is not None:
+            release(self._process)
         self._process = None
 
 

@@ -17,17 +17,16 @@ from google.protobuf.message import Message
 from leadloop import delivery_store, metrics, tracing
 from leadloop.attempts import Delivery, Endpoint, Result, State, body_of, headers_of, judge
 from leadloop.backoff import WEBHOOK_SCHEDULE
-from leadloop.database import Database, Work
-from leadloop.delivery_store import Queued, Room
+from leadloop.database import Database, Taker, Work
+from leadloop.delivery_store import LEASE, Queued, Room, Subscription
 from leadloop.direct import Direct
 from leadloop.events import Envelope
+from leadloop.logs import traces
 from leadloop.posting import TIMEOUT_SECONDS, Post
 
 log = structlog.get_logger()
 
 DELIVERIES = "deliveries"
-# An attempt takes at most the poster's timeout; a lease that outlives it is never shared.
-LEASE = timedelta(seconds=TIMEOUT_SECONDS + 10)
 # Handled rows stay in the index until vacuum. A pass begins to read where the last one ended,
 # less what a slow transaction may still add, and reads everything now and then.
 COMMITS_WITHIN = timedelta(seconds=5)
@@ -47,37 +46,53 @@ async def enqueue(
     envelopes: Sequence[Envelope[Message]],
     received_at: Sequence[datetime | None] | None = None,
 ) -> None:
-    """Queue these events for every active endpoint that subscribed to them.
+    """Queue these events for every endpoint that subscribed to them.
+
+    For an endpoint that is disabled they are kept as failed, to be replayed.
 
     Args:
         work: The transaction that also promises the events.
         envelopes: The events, in the order to deliver them in.
         received_at: When the message that led to each was captured, for the metric.
     """
-    if not envelopes or not (wanting := await delivery_store.subscriptions(work.connection)):
+    types = {envelope.type for envelope in envelopes}
+    if not types or not (wanting := await delivery_store.subscriptions(work.connection, types)):
         return
     taker = work.takers.get(DELIVERIES)
-    lease_until = work.now + LEASE
+    moments = received_at or [None] * len(envelopes)
     queued = [
-        Queued(
-            work.ids.new(work.now),
-            endpoint_id,
-            envelope,
-            moment,
-            lease_until if taker is not None and taker.reserve(endpoint_id) else None,
-        )
-        for envelope, moment in zip(
-            envelopes, received_at or [None] * len(envelopes), strict=True
-        )
-        for endpoint_id, types in wanting
-        if not types or envelope.type in types
+        _queued(work, one, envelope, moment, taker)
+        for envelope, moment in zip(envelopes, moments, strict=True)
+        for one in wanting
+        if not one.types or envelope.type in one.types
     ]
-    if queued:
+    due = [one for one in queued if not one.is_disabled]
+    if due:
         if taker is None:
             work.wakes.add(DELIVERIES)
         else:
-            work.handed.append((taker, queued))
-        await delivery_store.insert(work.connection, queued, work.now)
+            work.handed.append((taker, due))
+    await delivery_store.insert(work.connection, queued, work.now)
+
+
+def _queued(
+    work: Work,
+    subscription: Subscription,
+    envelope: Envelope[Message],
+    received_at: datetime | None,
+    taker: Taker | None,
+) -> Queued:
+    """Make a delivery, with a lease if the loop of this process keeps a place for it."""
+    endpoint_id, _, is_active = subscription
+    is_placed = is_active and taker is not None and taker.reserve(endpoint_id)
+    return Queued(
+        work.ids.new(work.now),
+        endpoint_id,
+        envelope,
+        received_at,
+        lease_until=work.now + LEASE if is_placed else None,
+        is_disabled=not is_active,
+    )
 
 
 @dataclass(frozen=True)
@@ -312,10 +327,11 @@ class DeliveryLoop:
                 await delivery_store.record(connection, results)
 
     def _observe(self, results: Sequence[Result]) -> None:
-        """Count, time and log; a success is told by the metrics and the list of deliveries."""
+        """Count, time and log: a line for all that were taken, one for each that was not."""
         for outcome, count in Counter(result.outcome for result in results).items():
             metrics.DELIVERIES.labels(self._service, outcome).inc(count)
         latency = metrics.CAPTURE_TO_DELIVERY.labels(self._service)
+        taken = [result.delivery for result in results if result.state is State.DELIVERED]
         for result in results:
             delivery = result.delivery
             if result.state is State.DELIVERED:
@@ -324,6 +340,9 @@ class DeliveryLoop:
                     latency.observe(elapsed.total_seconds())
                 continue
             log.warning("delivery.attempted", **_attributes(result))
+        if taken:
+            trace_ids = traces(delivery.traceparent for delivery in taken)
+            log.info("deliveries.settled", delivered=len(taken), **trace_ids)
 
 
 def _attributes(result: Result) -> dict[str, object]:

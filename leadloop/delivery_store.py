@@ -1,36 +1,49 @@
 """The SQL of deliveries: queue them, lease what is due, record what came of it, replay."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from google.protobuf.message import Message
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from leadloop import signing
 from leadloop.attempts import Delivery, Endpoint, Result
 from leadloop.connection import Connection, Row
 from leadloop.events import Envelope, decode
+from leadloop.posting import TIMEOUT_SECONDS
 
+# An attempt takes at most the poster's timeout; a lease that outlives it is never shared.
+LEASE = timedelta(seconds=TIMEOUT_SECONDS + 10)
+# What is due later than this waits for a retry: it is not under way, even if it was leased by a
+# clock that is ahead, or after the transaction that looks had begun.
+LEASED_WITHIN = 2 * LEASE
 # More at once would be one long transaction; the caller asks again.
 REPLAYED_AT_ONCE = 10_000
 
 _SUBSCRIPTIONS = text("""
-SELECT CAST(id AS text), event_types FROM endpoints WHERE state = 'active' ORDER BY id
+SELECT CAST(id AS text), event_types, state = 'active' FROM endpoints ORDER BY id
 """)
+
+# Conflicts with nothing but `endpoint_store.enable`. Locked apart from the reading, which would
+# else see the table as it was before it waited.
+_HOLD_DISABLED = text("LOCK TABLE endpoints IN ROW SHARE MODE")
 
 _ENQUEUE = text("""
 INSERT INTO deliveries (id, endpoint_id, event_id, event_type, lead_id, traceparent, event,
-    state, attempt, due_at, received_at, created_at)
-SELECT id, endpoint_id, event_id, type, lead_id, trace, event, 'pending',
-    CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END, coalesce(lease_until, :now), received, :now
+    state, attempt, due_at, last_error, received_at, created_at)
+SELECT id, endpoint_id, event_id, type, lead_id, trace, event,
+    CASE WHEN is_disabled THEN 'failed' ELSE 'pending' END,
+    CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END, coalesce(lease_until, :now),
+    CASE WHEN is_disabled THEN 'the endpoint is disabled' END, received, :now
 FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids AS uuid[]),
             CAST(:types AS text[]), CAST(:lead_ids AS text[]), CAST(:traces AS text[]),
             CAST(:events AS bytea[]), CAST(:received AS timestamptz[]),
-            CAST(:leases AS timestamptz[]))
+            CAST(:leases AS timestamptz[]), CAST(:disabled AS boolean[]))
      WITH ORDINALITY
      AS queued (id, endpoint_id, event_id, type, lead_id, trace, event, received,
-                lease_until, nth)
+                lease_until, is_disabled, nth)
 ORDER BY nth
 """)
 
@@ -94,21 +107,36 @@ WHERE endpoints.state = 'active'
 # What is under way is left alone: it has a lease, and is about to have a result.
 _REPLAY = text("""
 UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL
-WHERE id = ANY(CAST(:ids AS uuid[])) AND state <> 'pending'
+WHERE id = ANY(CAST(:ids AS uuid[])) AND (state <> 'pending' OR due_at > :leases_end)
     AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active')
 """)
 
-_REPLAY_FAILED = text("""
+
+def _replay_some(condition: str) -> TextClause:
+    """Return the statement that replays the oldest of those, for which there is an index."""
+    return text(f"""
 UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now
 WHERE id = ANY(ARRAY(
     SELECT id FROM deliveries
-    WHERE state = 'failed' AND created_at >= :since AND created_at < :until
+    WHERE {condition} AND created_at >= :since AND created_at < :until
         AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active'
             AND (CAST(:endpoint_id AS uuid) IS NULL OR id = CAST(:endpoint_id AS uuid)))
     ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
-""")
+""")  # noqa: S608 (the conditions are the two below)
+
+
+_REPLAY_FAILED = _replay_some("state = 'failed'")
+_REPLAY_WAITING = _replay_some("state = 'pending' AND due_at > :leases_end")
 
 _FORGET = text("DELETE FROM deliveries WHERE lead_id = ANY(CAST(:lead_ids AS text[]))")
+
+
+class Subscription(NamedTuple):
+    """What an endpoint wants: events of these types, none meaning all."""
+
+    endpoint_id: str
+    types: frozenset[str]
+    is_active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +147,7 @@ class Queued:
         received_at: When the message that led to the event was captured; None when not known.
         lease_until: Until then a loop of this process, which has kept a place for it, tries to
             post it; None when it is to wait in the table.
+        is_disabled: Its endpoint is: it has failed before any attempt, and can be replayed.
     """
 
     id: str
@@ -126,6 +155,7 @@ class Queued:
     envelope: Envelope[Message]
     received_at: datetime | None
     lease_until: datetime | None
+    is_disabled: bool = False
 
     def leased(self) -> Delivery:
         """Return its first attempt, as a claim would.
@@ -162,22 +192,37 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedSince:
-    """Which failed deliveries to replay: of this time, of one endpoint or (None) of all."""
+class Since:
+    """Which deliveries to replay: of this time, of one endpoint or (None) of all."""
 
     created_at: datetime
     until: datetime
     endpoint_id: str | None
 
 
-async def subscriptions(connection: Connection) -> list[tuple[str, frozenset[str]]]:
-    """Return the active endpoints, with the types that each asked for (none means all)."""
+async def subscriptions(connection: Connection, types: Set[str]) -> list[Subscription]:
+    """Return the endpoints that want events of any of these types.
+
+    Who enables a disabled one of them waits until this transaction has ended: a replay after
+    that finds all that was queued as failed.
+    """
+    wanting = await _wanting(connection, types)
+    if all(one.is_active for one in wanting):
+        return wanting
+    await connection.execute(_HOLD_DISABLED, flushes=False)
+    return await _wanting(connection, types)
+
+
+async def _wanting(connection: Connection, types: Set[str]) -> list[Subscription]:
     found = await connection.execute(_SUBSCRIPTIONS, flushes=False)
-    return [(endpoint_id, frozenset(types)) for endpoint_id, types in found]
+    known = [
+        Subscription(one, frozenset(wanted), is_active) for one, wanted, is_active in found
+    ]
+    return [one for one in known if not one.types or one.types & types]
 
 
 async def insert(connection: Connection, queued: Sequence[Queued], now: datetime) -> None:
-    """Queue deliveries, due at once or when their leases end."""
+    """Queue deliveries, due at once or when their leases end, or failed from the start."""
     values = {
         "now": now,
         "ids": [one.id for one in queued],
@@ -189,6 +234,7 @@ async def insert(connection: Connection, queued: Sequence[Queued], now: datetime
         "events": [one.envelope.value for one in queued],
         "received": [one.received_at for one in queued],
         "leases": [one.lease_until for one in queued],
+        "disabled": [one.is_disabled for one in queued],
     }
     await connection.write(_ENQUEUE, values)
 
@@ -256,21 +302,27 @@ async def next_due(connection: Connection, low: datetime) -> datetime | None:
 
 
 async def replay(connection: Connection, delivery_ids: Sequence[str], now: datetime) -> int:
-    """Make deliveries due again under the same webhook-id; return how many were found."""
-    values = {"ids": list(delivery_ids), "now": now}
+    """Make deliveries due now under the same webhook-id; return how many could be."""
+    values = {"ids": list(delivery_ids), "now": now, "leases_end": now + LEASED_WITHIN}
     return await connection.change(_REPLAY, values)
 
 
-async def replay_failed(connection: Connection, since: FailedSince, now: datetime) -> int:
-    """Make failed deliveries due again, oldest first, a bounded number; return how many."""
+async def replay_since(connection: Connection, since: Since, now: datetime) -> int:
+    """Make due now what failed, then what waits for a retry; return how many.
+
+    The oldest of each go first, a bounded number in all.
+    """
     values = {
         "endpoint_id": since.endpoint_id,
         "since": since.created_at,
         "until": since.until,
         "limit": REPLAYED_AT_ONCE,
         "now": now,
+        "leases_end": now + LEASED_WITHIN,
     }
-    return await connection.change(_REPLAY_FAILED, values)
+    failed = await connection.change(_REPLAY_FAILED, values)
+    left = {**values, "limit": REPLAYED_AT_ONCE - failed}
+    return failed + await connection.change(_REPLAY_WAITING, left)
 
 
 async def forget(connection: Connection, lead_ids: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """The SQL behind the endpoints' API: who subscribed, and how their deliveries stand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,14 @@ WHERE CAST(:after AS uuid) IS NULL OR id > CAST(:after AS uuid) ORDER BY id LIMI
 
 _GET = text(f"SELECT {_COLUMNS} FROM endpoints WHERE id = CAST(:id AS uuid)")  # noqa: S608
 
+_CHANGE = text(f"""
+UPDATE endpoints SET url = coalesce(CAST(:url AS text), url),
+    description = coalesce(CAST(:description AS text), description),
+    event_types = coalesce(CAST(:event_types AS text[]), event_types)
+WHERE id = CAST(:id AS uuid)
+RETURNING {_COLUMNS}
+""")  # noqa: S608 (as above)
+
 _ROTATE = text(f"""
 UPDATE endpoints SET previous_secret = CASE WHEN :keeps THEN secret END,
     previous_expires_at = CASE WHEN :keeps THEN CAST(:expires AS timestamptz) END,
@@ -33,6 +41,10 @@ UPDATE endpoints SET previous_secret = CASE WHEN :keeps THEN secret END,
 WHERE id = CAST(:id AS uuid)
 RETURNING {_COLUMNS}
 """)  # noqa: S608 (as above)
+
+# Waits for those who queue events as failed for a disabled endpoint (delivery_store), and lets
+# those who come now see that it is active.
+_HOLD_QUEUEING = text("LOCK TABLE endpoints IN EXCLUSIVE MODE")
 
 _ENABLE = text("""
 UPDATE endpoints SET state = 'active', reason = NULL WHERE id = CAST(:id AS uuid)
@@ -131,6 +143,25 @@ async def page(connection: Connection, after: str | None, limit: int) -> list[En
     return [EndpointRow(*row) for row in found]
 
 
+async def change(
+    connection: Connection,
+    endpoint_id: str,
+    *,
+    url: str | None,
+    description: str | None,
+    event_types: Sequence[str] | None,
+) -> EndpointRow | None:
+    """Set what is given of an endpoint, from the next attempt on; None when not found."""
+    values = {
+        "id": endpoint_id,
+        "url": url,
+        "description": description,
+        "event_types": event_types,
+    }
+    row = (await connection.execute(_CHANGE, values)).one_or_none()
+    return None if row is None else EndpointRow(*row)
+
+
 async def rotate(
     connection: Connection,
     endpoint_id: str,
@@ -151,6 +182,7 @@ async def rotate(
 
 async def enable(connection: Connection, endpoint_id: str) -> None:
     """Let events go to an endpoint again, from now on."""
+    await connection.execute(_HOLD_QUEUEING)
     await connection.execute(_ENABLE, {"id": endpoint_id})
 
 

@@ -9,33 +9,52 @@ from uuid import UUID
 
 import orjson
 from fastapi import Depends
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from leadloop import delivery_store, endpoint_store, signing
 from leadloop.attempts import body_of
 from leadloop.database import Work
 from leadloop.delivery import DELIVERIES
+from leadloop.delivery_store import LEASED_WITHIN
+from leadloop.endpoint_rules import EndpointRules, check_secret
 from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
-from leadloop.errors import Conflict, FieldError, NotFound, Rejected
-from leadloop.events import EVENT_TYPES, decode
+from leadloop.errors import Conflict, NotFound
+from leadloop.events import decode
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
-from leadloop.posting import refusal
 from leadloop.web import Router, WorkDep, idempotent
 
 OVERLAP_HOURS = 24
 _DISABLED_BY_HAND = "disabled by request"
+_ENABLE_FIRST = "The endpoint is disabled; enable it first."
+
+
+Url = Annotated[
+    str,
+    Field(
+        max_length=2_000,
+        description="Where to post: https and a public host; http and private ones too only "
+        "where the setting LEADLOOP_ALLOW_PRIVATE_ENDPOINTS is on, as under `leadloop up`.",
+    ),
+]
+Description = Annotated[str, Field(max_length=500)]
+EventTypes = Annotated[
+    list[str],
+    Field(
+        max_length=100,
+        description="Full or last names of events that these endpoints are sent; none means "
+        "all of those. The refusal of another name lists them.",
+    ),
+]
 
 
 class EndpointIn(BaseModel):
     """A receiver that wants events."""
 
-    url: str = Field(max_length=2_000, description="Where to post; https and public.")
-    description: str = Field("", max_length=500)
-    event_types: list[str] = Field(
-        default=[],
-        max_length=100,
-        description="Full or last names, such as HandoffRouted; none means all.",
-    )
+    model_config = ConfigDict(extra="forbid")
+
+    url: Url
+    description: Description = ""
+    event_types: EventTypes = []
     secret: str | None = Field(
         None,
         max_length=200,
@@ -43,8 +62,21 @@ class EndpointIn(BaseModel):
     )
 
 
+class EndpointChange(BaseModel):
+    """What is to be different about an endpoint; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Made by factories, so that no default is documented: there is none.
+    url: Url = Field(default_factory=str)
+    description: Description = Field(default_factory=str)
+    event_types: EventTypes = Field(default_factory=list)
+
+
 class RotateIn(BaseModel):
     """How long the present secret goes on signing beside the new one."""
+
+    model_config = ConfigDict(extra="forbid")
 
     overlap_hours: int = Field(OVERLAP_HOURS, ge=0, le=168, description="0 revokes it at once.")
 
@@ -77,7 +109,7 @@ class DeliveryOut(BaseModel):
     event_type: str
     lead_id: str
     state: Literal["pending", "delivered", "failed"]
-    attempt: int = Field(description="Attempts made so far.")
+    attempt: int = Field(description="Attempts made so far; a replay counts from 0 again.")
     due_at: datetime | None = Field(description="When it is looked at next; null when settled.")
     last_status: int | None
     last_error: str | None
@@ -92,7 +124,9 @@ class DeliveryWithBody(DeliveryOut):
 
 
 class ReplayIn(BaseModel):
-    """Which failed deliveries to try again."""
+    """Which of the deliveries that were not taken to try again now."""
+
+    model_config = ConfigDict(extra="forbid")
 
     since: AwareDatetime
     until: AwareDatetime | None = Field(None, description="Up to now when missing.")
@@ -100,7 +134,7 @@ class ReplayIn(BaseModel):
 
 
 class Replayed(BaseModel):
-    """How many deliveries are pending again."""
+    """How many deliveries are due now."""
 
     replayed: int
 
@@ -114,6 +148,7 @@ _ONCE = [Depends(idempotent)]
 def endpoints_router(
     prefix: str,
     *,
+    topic: str,
     allow_private: bool = False,
     make_secret: Callable[[], str] = signing.new_secret,
 ) -> Router:
@@ -121,13 +156,16 @@ def endpoints_router(
 
     Args:
         prefix: Where the service mounts them, such as /v1.
+        topic: Whose events the service delivers.
         allow_private: Take http and private addresses, for development and demos.
         make_secret: Makes the text of a new secret.
     """
     router = Router(prefix=prefix)
     endpoint, delivery = "/endpoints/{endpoint_id}", "/deliveries/{delivery_id}"
+    rules = EndpointRules(topic, allow_private)
     router.get("/endpoints", tags=_ENDPOINTS)(list_endpoints)
-    _add_secret_makers(router, allow_private, make_secret)
+    _add_create_and_change(router, rules, make_secret)
+    _add_rotate(router, make_secret)
     router.get(endpoint, tags=_ENDPOINTS)(get_endpoint)
     router.delete(endpoint, tags=_ENDPOINTS, status_code=204)(delete_endpoint)
     router.post(endpoint + "/enable", tags=_ENDPOINTS, dependencies=_ONCE)(enable_endpoint)
@@ -135,27 +173,45 @@ def endpoints_router(
     router.get("/deliveries", tags=_DELIVERIES)(list_deliveries)
     router.get(delivery, tags=_DELIVERIES)(get_delivery)
     for path, command in (
-        ("/deliveries/replay", replay_failed_deliveries),
+        ("/deliveries/replay", replay_deliveries),
         (delivery + "/replay", replay_delivery),
     ):
         router.post(path, tags=_DELIVERIES, dependencies=_ONCE, status_code=202)(command)
     return router
 
 
-def _add_secret_makers(
-    router: Router, allow_private: bool, make_secret: Callable[[], str]
+def _add_create_and_change(
+    router: Router, rules: EndpointRules, make_secret: Callable[[], str]
 ) -> None:
-    """Add the two commands that show a secret, once."""
+    """Add the two commands that say what an endpoint is."""
 
     @router.post("/endpoints", status_code=201, tags=_ENDPOINTS, dependencies=_ONCE)
     async def create_endpoint(wanted: EndpointIn, work: WorkDep) -> EndpointWithSecret:
         """Subscribe a receiver; the answer shows its secret, this once."""
-        types = _known_types(wanted.event_types)
-        _check_url(wanted.url, allow_private)
-        secret = _check_secret(wanted.secret) or make_secret()
-        new = NewEndpoint(work.ids.new(work.now), wanted.url, wanted.description, types, secret)
+        types, url = rules.types(wanted.event_types), rules.url(wanted.url)
+        secret = make_secret() if wanted.secret is None else check_secret(wanted.secret)
+        new = NewEndpoint(work.ids.new(work.now), url, wanted.description, types, secret)
         row = await endpoint_store.create(work.connection, new, work.now)
         return EndpointWithSecret(**asdict(row), secret=secret)
+
+    @router.patch("/endpoints/{endpoint_id}", tags=_ENDPOINTS)
+    async def change_endpoint(
+        endpoint_id: UUID, wanted: EndpointChange, work: WorkDep
+    ) -> EndpointOut:
+        """Change where events go or which, within a second; secret and history stay."""
+        given = wanted.model_fields_set
+        row = await endpoint_store.change(
+            work.connection,
+            str(endpoint_id),
+            url=rules.url(wanted.url) if "url" in given else None,
+            description=wanted.description if "description" in given else None,
+            event_types=rules.types(wanted.event_types) if "event_types" in given else None,
+        )
+        return EndpointOut(**asdict(_found(row, endpoint_id)))
+
+
+def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:
+    """Add the command that makes another secret."""
 
     @router.post("/endpoints/{endpoint_id}/rotate", tags=_ENDPOINTS, dependencies=_ONCE)
     async def rotate_secret(
@@ -192,7 +248,7 @@ async def enable_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
 
 
 async def disable_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
-    """Send nothing more to the endpoint; its pending deliveries fail."""
+    """Send nothing more to the endpoint; what is pending or comes meanwhile fails."""
     await delivery_store.disable(work.connection, [str(endpoint_id)], _DISABLED_BY_HAND)
     return await _endpoint(work, endpoint_id)
 
@@ -237,60 +293,44 @@ async def get_delivery(delivery_id: UUID, work: WorkDep) -> DeliveryWithBody:
     return DeliveryWithBody(**asdict(row), body=orjson.loads(body))
 
 
-async def replay_failed_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
-    """Try failed deliveries again, the oldest 10,000 of them, under the same webhook-id."""
-    since = delivery_store.FailedSince(
-        wanted.since,
-        wanted.until or work.now,
-        None if wanted.endpoint_id is None else str(wanted.endpoint_id),
-    )
-    replayed = await delivery_store.replay_failed(work.connection, since, work.now)
+async def replay_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
+    """Try failed deliveries again now, and those that wait for a retry.
+
+    At most 10,000 go, the oldest first, to active endpoints and under the same webhook-id.
+    """
+    endpoint_id = None
+    if wanted.endpoint_id is not None:
+        endpoint = await _endpoint(work, wanted.endpoint_id)
+        if endpoint.state != "active":
+            raise Conflict(_ENABLE_FIRST)
+        endpoint_id = endpoint.id
+    since = delivery_store.Since(wanted.since, wanted.until or work.now, endpoint_id)
+    replayed = await delivery_store.replay_since(work.connection, since, work.now)
     work.wakes.add(DELIVERIES)
     return Replayed(replayed=replayed)
 
 
 async def replay_delivery(delivery_id: UUID, work: WorkDep) -> Replayed:
-    """Deliver once more, under the same webhook-id."""
+    """Deliver once more, or now instead of later, under the same webhook-id."""
     found = await endpoint_store.delivery(work.connection, str(delivery_id))
     if found is None:
         raise NotFound(f"There is no delivery {delivery_id}.")
     replayed = await delivery_store.replay(work.connection, [str(delivery_id)], work.now)
     if not replayed:
-        raise Conflict("The delivery is pending already, or its endpoint is not active.")
+        raise Conflict(await _why_not(work, found[0].endpoint_id))
     work.wakes.add(DELIVERIES)
     return Replayed(replayed=replayed)
 
 
-def _known_types(names: Sequence[str]) -> list[str]:
-    """Return full names of event types; the last part of a name is enough."""
-    full = {name.rpartition(".")[2]: name for name in EVENT_TYPES}
-    for position, name in enumerate(names):
-        if name not in EVENT_TYPES and name not in full:
-            error = FieldError(
-                f"/event_types/{position}", "the name of an event", "another name"
-            )
-            raise Rejected("An event type is not known.", error)
-    return sorted({full.get(name, name) for name in names})
-
-
-def _check_url(url: str, allow_private: bool) -> None:
-    refused = refusal(url, allow_private=allow_private)
-    if refused is not None:
-        error = FieldError("/url", "an https URL of a public host", f"a URL of which {refused}")
-        raise Rejected("Webhooks can't go to this URL.", error)
-
-
-def _check_secret(secret: str | None) -> str | None:
-    if secret is None:
-        return None
-    try:
-        signing.decode_secret(secret)
-    except ValueError as error:
-        expected = "whsec_ and base64 of 24 to 64 bytes"
-        raise Rejected(
-            "The secret can't be used.", FieldError("/secret", expected, "another text")
-        ) from error
-    return secret
+async def _why_not(work: Work, endpoint_id: str) -> str:
+    """Say what keeps a delivery to this endpoint from being replayed."""
+    endpoint = await endpoint_store.find(work.connection, endpoint_id)
+    if endpoint is None:
+        return "The endpoint was deleted."
+    if endpoint.state != "active":
+        return _ENABLE_FIRST
+    seconds = round(LEASED_WITHIN.total_seconds())
+    return f"The delivery is under way or due within {seconds} s: it comes up by itself."
 
 
 async def _endpoint(work: Work, endpoint_id: UUID) -> EndpointOut:

@@ -104,5 +104,12 @@ class Overloaded(Problem):
     title = "Overloaded"
 
 
+class Unavailable(Problem):
+    """What this needs is away; the sender should come back."""
+
+    status = 503
+    title = "Not available now"
+
+
 class Retry(Exception):
     """It did not work now and may work later: the batch is handled again after a pause."""

@@ -19,6 +19,14 @@ from leadloop.v1 import (
 
 _MODULES = (lead_pb2, agreement_pb2, qualification_pb2, handoff_pb2, outcome_pb2)
 _COMPACTED = ("agreements.v1",)
+# Each topic has one service that publishes to it.
+WRITERS = {
+    "leads.v1": "intake",
+    "agreements.v1": "feedback",
+    "qualifications.v1": "scoring",
+    "handoffs.v1": "handoff",
+    "outcomes.v1": "feedback",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_PER_DAY = 86_400
 
@@ -107,6 +115,11 @@ def topics() -> dict[str, bool]:
     """Return every topic of the contract, with whether it is compacted."""
     names = {route_of(kind).topic for kind in EVENT_TYPES.values()}
     return {name: name in _COMPACTED for name in sorted(names)}
+
+
+def topics_of(service: str) -> list[str]:
+    """Return the topics that a service publishes to."""
+    return [topic for topic, writer in WRITERS.items() if writer == service]
 
 
 def encode(event: Message) -> bytes:

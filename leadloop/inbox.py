@@ -20,6 +20,7 @@ from leadloop import metrics
 from leadloop.database import Database, Work, is_unreachable
 from leadloop.errors import Retry
 from leadloop.events import Envelope, route_of
+from leadloop.logs import traces
 from leadloop.records import (
     Promised,
     Record,
@@ -29,6 +30,7 @@ from leadloop.records import (
     to_record,
     type_of,
 )
+from leadloop.tracing import trace_id
 
 log = structlog.get_logger()
 
@@ -119,14 +121,18 @@ class Inbox:
             Retry: Something it needs is away; the whole batch may be handed over again.
             TooManyParked: More events than the limit were parked within the window.
         """
-        self._database.note_moved("consumer")
         started = perf_counter()
         envelopes = await self._read([r for r in records if type_of(r) in self._handlers])
-        if not envelopes:
-            return
-        await self._handle_or_split(envelopes)
-        seconds = perf_counter() - started
-        log.info("batch.handled", events=len(envelopes), duration_ms=round(seconds * 1000, 1))
+        if envelopes:
+            await self._handle_or_split(envelopes)
+            _tell(envelopes, perf_counter() - started)
+        self._note_moved()
+
+    def _note_moved(self) -> None:
+        """Say that the consumer made a pass, also one that found nothing."""
+        self._database.note_moved(metrics.CONSUMER)
+        moved = metrics.LOOP_MOVED.labels(self._service, metrics.CONSUMER)
+        moved.set(self._database.clock.now().timestamp())
 
     async def _handle_in(self, work: Work, envelopes: Sequence[Envelope[Message]]) -> None:
         """Mark and handle the events that were not handled before."""
@@ -199,7 +205,13 @@ class Inbox:
             row = {**asdict(kept), "error": reason, "now": work.now}
             await work.connection.execute(_PARK, row)
         metrics.PARKED.labels(self._service, kept.topic).inc()
-        log.error("event.parked", event_id=kept.event_id, type=kept.type, exc_info=error)
+        log.error(
+            "event.parked",
+            event_id=kept.event_id,
+            trace_id=trace_id(kept.traceparent),
+            type=kept.type,
+            exc_info=error,
+        )
         self._count_parked(work.now)
 
     def _count_parked(self, now: datetime) -> None:
@@ -237,6 +249,16 @@ def in_waves(
         waves[place][1].append(envelope)
         last_of_key[envelope.key] = place
     return waves
+
+
+def _tell(envelopes: Sequence[Envelope[Message]], seconds: float) -> None:
+    """Say one line for a batch."""
+    log.info(
+        "batch.handled",
+        events=len(envelopes),
+        duration_ms=round(seconds * 1000, 1),
+        **traces(envelope.traceparent for envelope in envelopes),
+    )
 
 
 async def _mark(work: Work, event_ids: Sequence[str]) -> set[str]:

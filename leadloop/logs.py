@@ -3,12 +3,15 @@
 import logging
 import re
 import sys
+from collections.abc import Iterable
+from itertools import islice
 from typing import TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from leadloop import tracing
+from leadloop.chatter import Chatter
 
 # A value is left out when one of these is a word of its key.
 PRIVATE_WORDS = frozenset(
@@ -31,6 +34,9 @@ PRIVATE_WORDS = frozenset(
     }
 )
 LEFT_OUT = "[left out]"
+# A line about a large batch names so many traces; at level DEBUG it names all.
+TRACES_MAX = 20
+_TRACE_ID = slice(3, 35)
 # PostgreSQL puts the values of a row there, such as the address that was taken already.
 _DETAIL = re.compile(r"(?<=DETAIL:)[^\n]*")
 # Each of their requests is logged by us already, or they tell about themselves at length.
@@ -64,6 +70,7 @@ def configure(
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(Chatter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -86,6 +93,14 @@ def leave_out_private(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
         elif isinstance(value, str) and "DETAIL:" in value:
             line[key] = _DETAIL.sub(" " + LEFT_OUT, value)
     return line
+
+
+def traces(traceparents: Iterable[str]) -> dict[str, object]:
+    """Return what the line about a batch says of its traces: how many, and the first ones."""
+    found = {one[_TRACE_ID]: one for one in traceparents if one}
+    most = None if logging.getLogger().isEnabledFor(logging.DEBUG) else TRACES_MAX
+    trace_ids = [tracing.trace_id(one) for one in islice(found.values(), most)]
+    return {"traces": len(found), "trace_ids": [one for one in trace_ids if one]}
 
 
 def _processors(service: str) -> list[Processor]:

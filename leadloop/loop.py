@@ -1,6 +1,8 @@
 """Background loops: passes of bounded work, and the only place that sleeps."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol
@@ -47,6 +49,8 @@ async def forever(loop: Loop, *, service: str, database: Database) -> None:
     so that the service stops loudly instead of spinning.
     """
     clock, wake = database.clock, database.wake_of(loop.name)
+    # A first pass that never ends is one that does not move, too.
+    database.note_moved(loop.name, idle=loop.idle)
     while True:
         wake.clear()
         started = perf_counter()
@@ -85,6 +89,25 @@ async def sleep_until_woken(wake: asyncio.Event, longest: timedelta) -> None:
             await wake.wait()
     except TimeoutError:
         pass
+
+
+@contextmanager
+def telling_when_slow(tell: Callable[[float], None], *, every: timedelta) -> Iterator[None]:
+    """Tell the seconds that what is done inside has taken, after each such time; it goes on."""
+    running = asyncio.get_running_loop()
+    started = perf_counter()
+    next_time: asyncio.TimerHandle
+
+    def again() -> None:
+        nonlocal next_time
+        next_time = running.call_later(every.total_seconds(), again)
+        tell(perf_counter() - started)
+
+    next_time = running.call_later(every.total_seconds(), again)
+    try:
+        yield
+    finally:
+        next_time.cancel()
 
 
 async def _pause(loop: Loop, now: datetime) -> timedelta:

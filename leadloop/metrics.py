@@ -1,6 +1,10 @@
 """Every metric of the kit, with the ages and sizes read from the database at a scrape."""
 
 import asyncio
+import platform
+from collections.abc import Collection
+from functools import lru_cache
+from importlib.metadata import version
 
 import asyncpg
 import structlog
@@ -16,7 +20,22 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFRESH_TIMEOUT_SECONDS = 2.0
 # Counting stops here: an outbox this long is an alarm already, a longer count only costs.
 ROWS_MAX = 100_000
+# What reads a service's topics, among its loops.
+CONSUMER = "consumer"
+# Who has a loop of this name delivers webhooks.
+_DELIVERIES = "deliveries"
+_DELIVERY_OUTCOMES = ("delivered", "retried", "failed")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REQUEST_KINDS_MAX = 1_000
 
+BUILD = Gauge(
+    "leadloop_build_info", "Always 1; its labels say what runs.", ["version", "python"]
+)
+DATABASE_UP = Gauge(
+    "leadloop_database_up",
+    "Whether the database answered this scrape: 1 or 0. What is read from it is absent at 0.",
+    ["service"],
+)
 OUTBOX_OLDEST = Gauge(
     "leadloop_outbox_oldest_seconds", "Age of the oldest promise not handed on.", ["service"]
 )
@@ -69,7 +88,7 @@ LOOP_FAILURES = Counter(
 )
 LOOP_MOVED = Gauge(
     "leadloop_loop_moved_timestamp_seconds",
-    "When a loop or consumer last finished a pass, in Unix seconds.",
+    "When a loop or consumer last finished a pass, or else began, in Unix seconds.",
     ["service", "loop"],
 )
 
@@ -90,6 +109,7 @@ _OLDEST = {
         CROSS JOIN LATERAL (SELECT due_at FROM deliveries
             WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at <= :now
             ORDER BY due_at LIMIT 1) AS oldest
+        WHERE endpoints.state = 'active'
         """),
     ),
 }
@@ -110,6 +130,61 @@ SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) 
 """)
 
 
+def begin(
+    database: Database,
+    *,
+    service: str,
+    reads: Collection[str],
+    writes: Collection[str],
+    loops: Collection[str],
+) -> None:
+    """Show what a service counts before anything happened: from nothing nothing increases.
+
+    Args:
+        database: Knows the time.
+        service: Its name.
+        reads: The topics that it handles.
+        writes: The topics that it publishes to.
+        loops: The names of its loops.
+    """
+    BUILD.labels(version("leadloop"), platform.python_version()).set(1)
+    for topic in reads:
+        PARKED.labels(service, topic)
+    for topic in writes:
+        EVENTS_PUBLISHED.labels(service, topic)
+    now = database.clock.now().timestamp()
+    for loop in loops:
+        LOOP_FAILURES.labels(service, loop)
+        LOOP_MOVED.labels(service, loop).set(now)
+    if reads:
+        LOOP_MOVED.labels(service, CONSUMER).set(now)
+    if _DELIVERIES in loops:
+        CAPTURE_TO_DELIVERY.labels(service)
+        for outcome in _DELIVERY_OUTCOMES:
+            DELIVERIES.labels(service, outcome)
+
+
+def note_answer(service: str, route: str, method: str, status: int, seconds: float) -> None:
+    """Count and time a request; without a status its sender did not wait for the answer."""
+    counted, timed = _of_requests(service, route, method_of(method), status or 499)
+    counted.inc()
+    timed.observe(seconds)
+
+
+def method_of(method: str) -> str:
+    """Return a method as a label, which takes no word of a stranger."""
+    return method if method in _METHODS else "other"
+
+
+@lru_cache(_REQUEST_KINDS_MAX)
+def _of_requests(
+    service: str, route: str, method: str, status: int
+) -> tuple[Counter, Histogram]:
+    """Return where requests of one kind are counted; finding it costs more than counting."""
+    counted = HTTP_REQUESTS.labels(service, route, method, status)
+    return counted, HTTP_REQUEST_SECONDS.labels(service, route)
+
+
 def read_also(service: str, gauge: Gauge, statement: TextClause) -> None:
     """Have a gauge with one label read at every scrape of a service.
 
@@ -122,13 +197,22 @@ def read_also(service: str, gauge: Gauge, statement: TextClause) -> None:
 
 
 async def refresh(database: Database, *, service: str) -> bool:
-    """Read the gauges that live in the database; return whether it answered in time."""
+    """Read the gauges that live in the database; return whether it answered in time.
+
+    When it did not, they are gone: an old value, or 0, would say that all is well.
+    """
     try:
         async with asyncio.timeout(REFRESH_TIMEOUT_SECONDS), database.transaction() as work:
             await _read_gauges(work, service)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         log.warning("metrics.not_refreshed", reason=type(error).__name__)
+        for gauge, _ in (*_OLDEST.values(), *_ROWS.values()):
+            gauge.remove(service)
+        if service in _OWN:
+            _OWN[service][0].clear()
+        DATABASE_UP.labels(service).set(0)
         return False
+    DATABASE_UP.labels(service).set(1)
     return True
 
 

@@ -2,19 +2,24 @@
 
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from random import Random
+from re import Pattern
 from time import perf_counter
 
 import structlog
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadloop import metrics, problems, tracing
 from leadloop.database import is_unreachable
-from leadloop.errors import Forbidden, Malformed, Overloaded, Problem, TooLarge, Unauthorized
+from leadloop.errors import Forbidden, Malformed, Problem, TooLarge, Unauthorized, Unavailable
 
 log = structlog.get_logger()
 
@@ -23,7 +28,7 @@ UNOBSERVED = frozenset({"/metrics", "/healthz", "/readyz"})
 PROTECTED_PREFIX = "/v1"
 # JSON may hold this character, PostgreSQL's text may not (its error 22021).
 _NUL_IN_TEXT = "22021"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_APPS_MAX = 8
 
 
 class Observe:
@@ -68,7 +73,7 @@ class Observe:
             return problems.plain(error.status_code, error.detail, error.headers)
         if is_unreachable(error):
             log.warning("request.turned_away", reason=type(error).__name__)
-            away = Overloaded("The database does not answer now.", retry_after_seconds=1)
+            away = Unavailable("The database does not answer now.", retry_after_seconds=1)
             return problems.to_response(away)
         if _sqlstate(error) == _NUL_IN_TEXT:
             return problems.to_response(Malformed("Text must not hold the character U+0000."))
@@ -79,13 +84,11 @@ class Observe:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """Count, time and log."""
         route, method = route_of(scope), scope["method"]
-        known_method = method if method in _METHODS else "other"
-        metrics.HTTP_REQUESTS.labels(self._service, route, known_method, status or 499).inc()
-        metrics.HTTP_REQUEST_SECONDS.labels(self._service, route).observe(seconds)
+        metrics.note_answer(self._service, route, method, status, seconds)
         log.info(
             "request.answered",
             route=route,
-            method=known_method,
+            method=metrics.method_of(method),
             status=status or 499,
             duration_ms=round(seconds * 1000, 1),
         )
@@ -176,7 +179,23 @@ class RequireToken:
 def route_of(scope: Scope) -> str:
     """Return the template of the route that matched, so that labels never hold ids."""
     path: str | None = getattr(scope.get("route"), "path", None)
-    return path or "unmatched"
+    return path or _route_not_reached(scope)
+
+
+def _route_not_reached(scope: Scope) -> str:
+    """Find the route of a request that was refused before it, or whose route tells nothing."""
+    if "app" in scope:
+        for pattern, path in _templates(scope["app"]):
+            if pattern.match(scope["path"]):
+                return path
+    return "unmatched"
+
+
+@lru_cache(_APPS_MAX)
+def _templates(app: FastAPI) -> list[tuple[Pattern[str], str]]:
+    """Return what the paths of an app's routes look like, and their templates."""
+    paths = [route.path for route in iter_route_contexts(app.routes)]
+    return [(compile_path(path)[0], path) for path in paths if path]
 
 
 def _sqlstate(error: Exception) -> str:

@@ -41,8 +41,9 @@ def refusal(url: str, *, allow_private: bool) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "it can't be read"
-    if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
-        return "its scheme is not https"
+    schemes = ("http", "https") if allow_private else ("https",)
+    if parts.scheme not in schemes:
+        return f"its scheme is not {' or '.join(schemes)}"
     if not host:
         return "it names no host"
     if parts.username is not None or parts.password is not None:

@@ -11,18 +11,25 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 import asyncpg
+import structlog
 from sqlalchemy import text
 
 from leadloop import metrics
 from leadloop.connection import Connection, Row
 from leadloop.database import Database, is_unreachable
+from leadloop.loop import telling_when_slow
 from leadloop.outbox import RELAY
 from leadloop.records import Promised, to_record
 from leadloop.transport import Transport
 
+log = structlog.get_logger()
+
 BATCH_MAX = 1_000
 LOOK_EVERY = timedelta(milliseconds=200)
 PATIENT_GATHERS = 10
+# The broker's client goes on trying for as long as it takes, so that nothing is overtaken; that
+# it takes long is said meanwhile.
+SLOW_AFTER = timedelta(seconds=10)
 
 # Session lock: it ends with the connection, so a relay that lost its database lost its turn.
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:space, :service)")
@@ -173,11 +180,17 @@ class Relay:
         rows = await connection.execute(_READ, {"low": self._low, "limit": self._batch_max})
         promised = [Promised(*row) for row in rows]
         if promised:
-            await self._transport.publish([to_record(row, self._service) for row in promised])
+            with telling_when_slow(self._tell_of_waiting, every=SLOW_AFTER):
+                await self._transport.publish([to_record(r, self._service) for r in promised])
             await connection.execute(_DELETE, {"ids": [row.id for row in promised]})
             self._count(promised)
         self._raise_low(promised)
         return len(promised)
+
+    def _tell_of_waiting(self, seconds: float) -> None:
+        """Say, and count as a failed pass, that the broker has not taken a batch for long."""
+        metrics.LOOP_FAILURES.labels(self._service, self.name).inc()
+        log.warning("loop.waits", loop=self.name, reason="NotTaken", seconds=round(seconds))
 
     def _raise_low(self, promised: Sequence[Promised]) -> None:
         """Skip what is settled, as far as this batch has read."""

@@ -13,14 +13,16 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 from starlette.types import ASGIApp
 
+from leadloop import metrics
 from leadloop.database import Database
-from leadloop.events import route_of
+from leadloop.events import route_of, topics_of
 from leadloop.inbox import Handlers, Inbox
 from leadloop.loop import Loop, forever
+from leadloop.outbox import RELAY
 from leadloop.parked import parked_router
 from leadloop.relay import Relay
 from leadloop.transport import PATIENT, PATIENTLY, Transport
-from leadloop.upkeep import Upkeep
+from leadloop.upkeep import UPKEEP, Upkeep
 
 log = structlog.get_logger()
 
@@ -64,11 +66,18 @@ class Service:
     inbox: Inbox = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give the service its inbox, and the door to what could not be handled."""
+        """Give the service its inbox, the door to what it parked, and counters at zero."""
         self.inbox = Inbox(
             self.database, self.handlers, service=self.name, repeatable=self.repeatable
         )
         self.api.include_router(parked_router(self.name, self.inbox))
+        metrics.begin(
+            self.database,
+            service=self.name,
+            reads=self.topics(),
+            writes=topics_of(self.name),
+            loops=[RELAY, UPKEEP, *(loop.name for loop in self.loops)],
+        )
 
     @property
     def app(self) -> ASGIApp:
@@ -81,6 +90,9 @@ class Service:
 
     def subscribe(self, transport: Transport) -> None:
         """Read the service's topics as its own groups: what may wait does not slow the rest."""
+        if self.handlers:
+            # From now on it is to move; /readyz says so when it never does.
+            self.database.note_moved("consumer")
         prompt = {route_of(kind).topic for kind in self.handlers if kind not in self.patient}
         handle = self.inbox.handle
         if prompt:

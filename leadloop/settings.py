@@ -1,10 +1,12 @@
 """What every service reads from its environment; a wrong value stops the start by its name."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from leadloop.brokers import Mechanism, Protocol, Security, is_bootstrap
 
 PREFIX = "LEADLOOP_"
 
@@ -21,7 +23,12 @@ class ServiceSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        # What was found may be a password.
+        hide_input_in_errors=True,
     )
 
     room: ClassVar[str] = ""
@@ -32,6 +39,17 @@ class ServiceSettings(BaseSettings):
     )
     kafka: str = Field(
         "localhost:9092", description="The brokers to start from: host:port, comma separated."
+    )
+    kafka_security: Protocol = Field(
+        "plaintext", description="How brokers are reached: with TLS, with a password, both."
+    )
+    kafka_sasl_mechanism: Mechanism | None = Field(
+        None, description="How name and password are proven, with sasl_ssl or sasl_plaintext."
+    )
+    kafka_username: str = Field("", description="Who we are to the brokers.")
+    kafka_password: SecretStr = Field(SecretStr(""), description="What proves it.")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM of who vouches for the brokers; the system's when unset."
     )
     instance: str = Field(
         "",
@@ -55,6 +73,42 @@ class ServiceSettings(BaseSettings):
         False,
         description="Let webhooks go to plain http and private addresses; for trying out.",
     )
+
+    @field_validator("kafka")
+    @classmethod
+    def _is_bootstrap(cls, value: str) -> str:
+        if not is_bootstrap(value):
+            raise ValueError(
+                f"LEADLOOP_KAFKA: expected host:port, several with commas, found {value!r}"
+            )
+        return value
+
+    @field_validator("kafka_sasl_mechanism", "kafka_ca_file", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("kafka_security", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _brokers_fit(self) -> Self:
+        contradictions = list(self.broker_security().contradictions())
+        if contradictions:
+            raise ValueError("; ".join(contradictions))
+        return self
+
+    def broker_security(self) -> Security:
+        """Return how connections to the brokers are kept safe."""
+        return Security(
+            self.kafka_security,
+            self.kafka_sasl_mechanism,
+            self.kafka_username,
+            self.kafka_password.get_secret_value(),
+            self.kafka_ca_file,
+        )
 
     def tokens(self) -> tuple[str, ...]:
         """Return the API tokens; empty when none is set."""

@@ -1,13 +1,22 @@
 """One way to serve HTTP: an app whose errors, transactions, limits and probes are the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.middleware import Middleware
@@ -15,13 +24,13 @@ from starlette.responses import JSONResponse, Response
 
 from leadloop import idempotency, metrics, middleware, problems, tracing
 from leadloop.database import Database, Work, is_unreachable
-from leadloop.errors import FieldError, UnsupportedMedia
+from leadloop.errors import FieldError, Rejected, UnsupportedMedia
 
 BODY_MAX_BYTES = 1024 * 1024
 READY_TIMEOUT_SECONDS = 2.0
 _ANSWER = text("SELECT 1")
 
-# Says what keeps a part of the service from moving; None when it moves.
+# Says what keeps the service from answering; None when nothing does.
 Check = Callable[[], str | None]
 
 
@@ -54,7 +63,7 @@ def create_app(
         title: For people who read the API's documentation.
         database: Where `open_work` opens the transaction of a request.
         doors: Tokens and limits.
-        checks: Loops and consumers that must move for /readyz, by name.
+        checks: What /readyz asks besides the database, by name: what requests need.
         random: Where trace ids come from; seeded ones make a run repeatable.
     """
     doors = doors or Doors()
@@ -129,14 +138,16 @@ class Replayed(Exception):
 
 
 class Route(APIRoute):
-    """A route that reads JSON strictly and keeps the answers of idempotent commands."""
+    """A route that reads strictly and keeps the answers of idempotent commands."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler; this runs inside the request's transaction."""
         handle = super().get_route_handler()
+        parameters = list(dict.fromkeys(_parameters(self.dependant)))
 
         async def handle_once(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
+            _require_known(request, parameters)
             if self.body_field is not None:
                 await _require_json(request)
             try:
@@ -163,6 +174,24 @@ class _JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 (any JSON value)
         """Return the body's value."""
         return orjson.loads(await self.body())
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """Yield the names of the query parameters that a route and its dependencies take."""
+    yield from (field.alias for field in dependant.query_params)
+    for needed in dependant.dependencies:
+        yield from _parameters(needed)
+
+
+def _require_known(request: Request, parameters: Sequence[str]) -> None:
+    """Refuse parameters that nobody reads: an answer would seem to heed them."""
+    unknown = [name for name in request.query_params if name not in parameters]
+    if unknown:
+        expected = f"no such parameter; there are {', '.join(parameters) or 'none'}"
+        raise Rejected(
+            "The request does not fit what this route takes.",
+            *(FieldError(f"query {name}", expected, "a value") for name in unknown),
+        )
 
 
 async def _require_json(request: Request) -> None:
@@ -212,26 +241,48 @@ async def _healthz(_: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    """Say whether the database answers and every loop moves."""
-    return readiness(await what_stands_still(request.app))
+    """Say whether requests are answered here."""
+    found = await condition_of(request.app)
+    return readiness(found.checks, found.loops)
 
 
-async def what_stands_still(app: FastAPI) -> dict[str, str | None]:
-    """Ask every part of a service what keeps it from moving; None where it moves."""
+@dataclass(frozen=True)
+class Condition:
+    """How a service is, part by part; None where all is well.
+
+    Attributes:
+        checks: What requests need.
+        loops: What goes on besides; alerts look after it.
+    """
+
+    checks: Mapping[str, str | None]
+    loops: Mapping[str, str | None]
+
+
+async def condition_of(app: FastAPI) -> Condition:
+    """Ask every part of a service how it is."""
     database: Database = app.state.database
-    found = {name: check() for name, check in app.state.checks.items()}
-    for name, is_stalled in database.stalled().items():
-        found[name] = "has made no pass for too long" if is_stalled else None
-    found["database"] = await _database_problem(database)
-    return found
+    checks = {name: check() for name, check in app.state.checks.items()}
+    loops = {
+        name: "has made no pass for too long" if is_stalled else None
+        for name, is_stalled in database.stalled().items()
+    }
+    return Condition({**checks, "database": await _database_problem(database)}, loops)
 
 
-def readiness(found: Mapping[str, str | None]) -> Response:
-    """Return the answer of /readyz: 200 when nothing stands still, else 503."""
-    ready = not any(found.values())
+def readiness(
+    checks: Mapping[str, str | None], loops: Mapping[str, str | None] | None = None
+) -> Response:
+    """Return the answer of /readyz: 200 when requests are answered, else 503.
+
+    A loop that stands still is told and changes nothing: what was accepted waits for it in the
+    database, what is turned away is lost.
+    """
+    ready = not any(checks.values())
     body = {
         "status": "ready" if ready else "not ready",
-        "checks": {name: problem or "moves" for name, problem in found.items()},
+        "checks": {name: problem or "answers" for name, problem in checks.items()},
+        "loops": {name: problem or "moves" for name, problem in (loops or {}).items()},
     }
     return JSONResponse(body, 200 if ready else 503)
 

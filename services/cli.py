@@ -50,6 +50,15 @@ Folder = Annotated[
     Path, typer.Option("--folder", help="Where the embedded mode keeps its data and sources.")
 ]
 DEFAULT_FOLDER = Path(".leadloop")
+Lead = Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id or e-mail address.")]
+Zone = Annotated[
+    str,
+    typer.Option(
+        help="Zone of the times, such as Europe/Berlin; by default that of the agreement's "
+        "calendar.",
+        show_default=False,
+    ),
+]
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -62,7 +71,7 @@ def up(
     """Run everything in one process, on a PostgreSQL of its own; stop it with Ctrl-C."""
     from services.up import up as run_up
 
-    _run(run_up(folder, host=host, port=port, tell=out.print))
+    _run(run_up(folder, host=host, port=port, tell=_tell))
 
 
 @app.command()
@@ -116,7 +125,7 @@ def demo(
 
 @app.command()
 def explain(
-    lead: Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id or e-mail address.")],
+    lead: Lead,
     at: Annotated[
         str,
         typer.Option(help="As of then, such as 2026-04-01T12:00Z; of a day its end, UTC."),
@@ -126,25 +135,24 @@ def explain(
         typer.Option(help="Under this version of the agreement.", min=0, show_default=False),
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="As programs read it.")] = False,
+    zone: Zone = "",
     url: Url = DEFAULT_URL,
 ) -> None:
     """Say why a lead scores what it scores, part by part, and what would change it."""
     client = client_of(url)
     moment = f"{at}T23:59:59Z" if _DAY.fullmatch(at) else at
-    asked = urlencode({key: one for key, one in (("at", moment), ("version", version)) if one})
-    path = f"/v1/scores/{quote(lead_id_of(client, lead), safe='')}"
+    path = f"/v1/scores/{_quoted(client, lead)}"
     if as_json:
-        out.print_json(data=client.get(f"{path}?{asked}"))
+        out.print_json(data=client.get(path + _query(at=moment, version=version)))
     else:
-        _print(url, f"{path}/explanation?{asked}")
+        query = _query(at=moment, version=version, zone=zone)
+        _print(url, f"{path}/explanation{query}")
 
 
 @app.command()
-def timeline(
-    lead_id: Annotated[str, typer.Argument(help="A lead's id.")], url: Url = DEFAULT_URL
-) -> None:
+def timeline(lead: Lead, zone: Zone = "", url: Url = DEFAULT_URL) -> None:
     """Tell one lead's story, from the first touch to what came of it."""
-    _print(url, f"/v1/timelines/{lead_id}")
+    _print(url, f"/v1/timelines/{_quoted(client_of(url), lead)}{_query(zone=zone)}")
 
 
 @app.command()
@@ -158,11 +166,22 @@ def report(
     until: Annotated[
         str, typer.Option("--to", help="First moment after it; now if left out.")
     ] = "",
+    touch: Annotated[
+        Literal["first", "last"] | None,
+        typer.Option(
+            help="Funnel and reasons: by campaign of the first touch, or of the last, which is "
+            "the one that events such as LeadReturned carry.",
+            show_default="first",
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print a report that both teams share, of the last 90 days or of a period."""
-    period = urlencode({key: at for key, at in (("from", since), ("to", until)) if at})
-    _print(url, f"/v1/reports/{name}?{period}")
+    """Print a report that both teams share, of the last 90 days or of a period.
+
+    The funnel and the reasons are by campaign of the first touch.
+    """
+    query = _query(**{"from": since, "to": until, "touch": touch or ""})
+    _print(url, f"/v1/reports/{name}{query}")
 
 
 @parked.command("list")
@@ -212,6 +231,22 @@ def _ask(url: str) -> Client:
 
 def _get(url: str, path: str) -> object:
     return client_of(url).get(path)
+
+
+def _tell(line: str) -> None:
+    """Print a line as it is: what is copied from it must not be broken in two."""
+    out.print(line, markup=False, soft_wrap=True)
+
+
+def _quoted(client: Client, lead: str) -> str:
+    """Return a lead's id, whichever way it is named, as a part of a path."""
+    return quote(lead_id_of(client, lead), safe="")
+
+
+def _query(**asked: str | int) -> str:
+    """Return a query of what is given."""
+    given = {name: value for name, value in asked.items() if value}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _print(url: str, path: str) -> None:

@@ -107,11 +107,13 @@ def _own_app(services: Sequence[Service]) -> FastAPI:
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:
-        found: dict[str, str | None] = {}
+        checks: dict[str, str | None] = {}
+        loops: dict[str, str | None] = {}
         for service in services:
-            parts = await web.what_stands_still(service.api)
-            found |= {f"{service.name}.{part}": problem for part, problem in parts.items()}
-        return web.readiness(found)
+            found = await web.condition_of(service.api)
+            checks |= _named(service, found.checks)
+            loops |= _named(service, found.loops)
+        return web.readiness(checks, loops)
 
     @app.get("/metrics", include_in_schema=False)
     async def show_metrics(_: Request) -> Response:
@@ -120,6 +122,11 @@ def _own_app(services: Sequence[Service]) -> FastAPI:
         return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     return app
+
+
+def _named(service: Service, parts: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Put the service's name before those of its parts."""
+    return {f"{service.name}.{part}": problem for part, problem in parts.items()}
 
 
 def merged_openapi(apps: Sequence[FastAPI]) -> dict[str, Any]:

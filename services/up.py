@@ -1,18 +1,23 @@
 """Start things: everything in one process, one service on its own, the schemas, the topics."""
 
+import errno
 import os
 import secrets
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from leadloop.clock import SystemClock
 from leadloop.consumer import KafkaTransport, create_topics
 from leadloop.ids import Ids
 from leadloop.logs import configure
-from leadloop.postgres import Postgres
+from leadloop.postgres import InUse, Postgres
 from leadloop.service import serve
 from leadloop.settings import ServiceSettings
+from services.client import Refused
 from services.embedded import POSTGRES, SECRETS, SOURCES, assemble
+from services.env_file import Unreadable, read_env
 from services.rooms import build_service, migrate_room, room_of
 
 Tell = Callable[[str], None]
@@ -41,11 +46,16 @@ sources:
 
 
 async def up(folder: Path, *, host: str, port: int, tell: Tell) -> None:
-    """Run all four services in this process until told to stop."""
+    """Run all four services in this process until told to stop.
+
+    Raises:
+        Refused: The port or the folder is in use, or the folder's secrets can't be read.
+    """
     settings = ServiceSettings()
-    configure(level="WARNING", service="leadloop", json=settings.log_json)
+    configure(level=level_of(settings), service="leadloop", json=settings.log_json)
+    require_free(host, port)
     prepare(folder, tell=tell)
-    with Postgres(folder / POSTGRES) as postgres:
+    with holding(folder) as postgres:
         loop = await assemble(
             postgres.url,
             clock=SystemClock(),
@@ -61,6 +71,47 @@ async def up(folder: Path, *, host: str, port: int, tell: Tell) -> None:
             tell(f"Its database, for commands that take --database: {postgres.url}")
 
         await serve(loop.services, loop.transport, loop.app, host=host, port=port, ready=ready)
+
+
+def level_of(settings: ServiceSettings) -> str:
+    """Return the least level that is logged: warnings, unless a level is set."""
+    return settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse to begin when nobody could reach us.
+
+    Raises:
+        Refused: It can't be listened there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            why = f"port {port} of {host} is in use: choose another one with --port"
+        else:
+            why = f"can't listen on {host}, port {port}: {error.strerror}"
+        raise Refused(why) from error
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[Postgres]:
+    """Run the folder's PostgreSQL, which belongs to one process at a time.
+
+    Raises:
+        Refused: Another process holds it.
+    """
+    postgres = Postgres(folder / POSTGRES)
+    try:
+        postgres.start()
+    except InUse as error:
+        raise Refused(
+            f"{folder} is in use by process {error.holder}, perhaps another `leadloop up`: "
+            "stop that first, or choose another --folder"
+        ) from error
+    with postgres:
+        yield postgres
 
 
 def prepare(folder: Path, *, tell: Tell) -> None:
@@ -81,12 +132,20 @@ def write_secrets(folder: Path, values: dict[str, str]) -> None:
 
 
 def load_secrets(folder: Path) -> None:
-    """Put a folder's secrets into the environment; what is set there already stays."""
+    """Put a folder's secrets into the environment; what is set there already stays.
+
+    Raises:
+        Refused: The file can't be read.
+    """
     path = folder / SECRETS
-    if path.exists():
-        for line in path.read_text().splitlines():
-            name, _, value = line.partition("=")
-            os.environ.setdefault(name.strip(), value.strip())
+    if not path.exists():
+        return
+    try:
+        values = read_env(path)
+    except Unreadable as error:
+        raise Refused(str(error)) from error
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
 
 
 async def run_room(name: str) -> None:
@@ -95,7 +154,10 @@ async def run_room(name: str) -> None:
     configure(level=settings.log_level, service=name, json=settings.log_json)
     service = build_service(name, clock=SystemClock(), ids=Ids(), settings=settings)
     transport = KafkaTransport(
-        settings.kafka, client=f"leadloop-{name}", instance=settings.instance
+        settings.kafka,
+        client=f"leadloop-{name}",
+        instance=settings.instance,
+        security=settings.broker_security(),
     )
     await serve([service], transport, service.app, host=settings.host, port=settings.port)
 
@@ -109,6 +171,12 @@ async def migrate_all(names: Sequence[str], *, tell: Tell) -> None:
 
 async def create_all_topics(partitions: int, replicas: int, *, tell: Tell) -> None:
     """Create the contract's topics on the brokers of the environment."""
-    kafka = ServiceSettings().kafka
-    for name in await create_topics(kafka, partitions=partitions, replicas=replicas):
+    settings = ServiceSettings()
+    names = await create_topics(
+        settings.kafka,
+        partitions=partitions,
+        replicas=replicas,
+        security=settings.broker_security(),
+    )
+    for name in names:
         tell(name)

@@ -43,6 +43,9 @@ class Client:
         body = b"" if json is None else orjson.dumps(json)
         return await self.request("POST", path, [body], headers)
 
+    async def patch(self, path: str, json: object) -> Answer:
+        return await self.request("PATCH", path, [orjson.dumps(json)])
+
     async def delete(self, path: str) -> Answer:
         return await self.request("DELETE", path)
 

@@ -55,6 +55,7 @@ MACROS = {
     "map": (2, 3),
 }
 _NUMBERS = {"int", "uint", "double"}
+_SIGNED = {"int", "double"}
 _RANGE = {"int": (-(2**63), 2**63 - 1), "uint": (0, 2**64 - 1)}
 
 
@@ -112,6 +113,10 @@ class _Parser:
         """Say whether a sign stands there; a string of that text is none."""
         token = self._tokens[min(self._next + ahead, len(self._tokens) - 1)]
         return token.text == mark and token.kind in {"mark", "name"}
+
+    def _sees_signed_number(self) -> bool:
+        # The end is a token too, so there is always one behind a sign.
+        return self._sees("-") and self._tokens[self._next + 1].kind in _SIGNED
 
     def _skip(self, mark: str) -> bool:
         if not self._sees(mark):
@@ -176,7 +181,7 @@ class _Parser:
             operand = self._member()
             return Not(operand, start=start, end=self._end) if count % 2 else operand
         count = self._count("-")
-        if count and self._token.kind in _NUMBERS - {"uint"}:
+        if count and self._token.kind in _SIGNED:
             # The sign next to a number is a part of it: only so is the least int in range.
             self._next -= 1
             count -= 1
@@ -217,7 +222,7 @@ class _Parser:
         return Macro(name, of, variable.name, tuple(bodies), start=start, end=self._end)
 
     def _primary(self) -> Node:
-        if self._token.kind in {*_NUMBERS, "string", "bytes"} or self._sees("-"):
+        if self._token.kind in {*_NUMBERS, "string", "bytes"} or self._sees_signed_number():
             return self._literal()
         start = self._token.start
         if self._skip("("):

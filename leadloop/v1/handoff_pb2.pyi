@@ -235,7 +235,9 @@ Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
 @_typing.final
 class HandoffRouted(_message.Message):
-    """A qualified lead has an owner and its clocks run. Published by handoff."""
+    """A qualified lead came to sales: it has an owner and its clocks run, or it waits in the queue
+    without either until HandoffReassigned names an owner. Published by handoff.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,7 +325,7 @@ Global___HandoffRouted: _TypeAlias = HandoffRouted  # noqa: Y015
 
 @_typing.final
 class HandoffAccepted(_message.Message):
-    """The owner agreed to work the lead. Published by handoff."""
+    """The owner agreed to work the lead, or a program did for them. Published by handoff."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -340,7 +342,7 @@ class HandoffAccepted(_message.Message):
     sequence: _builtins.int
     agreement_version: _builtins.int
     actor: _builtins.str
-    """Who did it."""
+    """Who did it: a person's id, or program: and a name; so in every event that has an actor."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(

@@ -127,7 +127,9 @@ class DealLost(_message.Message):
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
-    def touch(self) -> _lead_pb2.Touch: ...
+    def touch(self) -> _lead_pb2.Touch:
+        """The newest touch before the deal, absent when none is known."""
+
     def __init__(
         self,
         *,

@@ -16,7 +16,7 @@ from leadloop.errors import Rejected
 from services.commands import history_options as history
 from services.commands import history_terminal as terminal
 from services.commands.history_terminal import LINE_EVERY_SECONDS, Files, aside
-from services.lab.simulation.stream import Pattern
+from services.lab.simulation.pattern import Pattern
 
 if TYPE_CHECKING:
     from services.lab.simulation.runs import Coming

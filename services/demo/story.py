@@ -82,7 +82,7 @@ def summary(counts: Mapping[str, int], seconds: float) -> RenderableType:
 
 def funnel(rows: Sequence[Row]) -> RenderableType:
     """Draw how far the people of each campaign came."""
-    table = _table("How far people came, by campaign", ("campaign",))
+    table = _table("How far people came, by campaign of the first touch", ("campaign",))
     for name in ("people", "qualified", "%", "accepted", "deals", "won", "lost", "back"):
         table.add_column(name, justify="right", style="dim" if name == "%" else "")
     table.add_column("EUR won", justify="right")
@@ -161,7 +161,7 @@ def reasons(rows: Sequence[Row]) -> RenderableType:
     counts: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in rows:
         counts[row["label"]][row["group"] or "(none)"] = row
-    table = _table("Why sales gave leads back, by campaign", ("reason",))
+    table = _table("Why sales gave leads back, by campaign of the first touch", ("reason",))
     for campaign in campaigns:
         table.add_column(campaign.replace("-", "-\n"), justify="right")
     table.add_column("all", justify="right", style="bold")

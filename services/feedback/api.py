@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from leadloop.database import Work
 from leadloop.errors import FieldError, NotFound, Rejected
@@ -21,12 +21,14 @@ from leadloop.paging import (
     not_a_cursor,
 )
 from leadloop.web import Router, WorkDep, idempotent
-from services.feedback import outcomes, render, reports, store, timeline
+from leadloop.zones import AskedZone, zone_of
+from services.feedback import agreement_store, outcomes, render, reports, store, timeline
 from services.feedback.bodies import AboutLead, DealIn, DealOut, WordsIn, deal_out, happened_at
 from services.feedback.border import TEXT_TOO, Moment, Word, as_text, utc, wants_text
 from services.feedback.outcomes import Words
-from services.feedback.reports import By, Period
+from services.feedback.reports import By, Grouping, Period, Touch
 from services.feedback.rules import Told
+from services.feedback.scene import Scene, scene_of
 from services.feedback.store import BEGINNING, END, Entry, Spot, Wanted, as_id
 
 router = Router(prefix="/v1")
@@ -73,14 +75,20 @@ class ReportOut(BaseModel):
     since: datetime
     until: datetime
     by: By | None = None
+    touch: Touch | None = Field(None, description="Which touch's campaign, by campaign only.")
     rows: list[dict[str, Any]]
 
 
 class LevelsOut(BaseModel):
-    """What each side owed and gave in a period."""
+    """What each side owed and gave in a period.
+
+    Of marketing, `owed` is `owed_per_month` for `owed_days` of the month: those inside the
+    period and after `agreed_at`, when the first agreement was signed.
+    """
 
     since: datetime
     until: datetime
+    agreed_at: datetime | None
     sales: list[dict[str, Any]]
     marketing: list[dict[str, Any]]
 
@@ -119,6 +127,29 @@ async def _period(
 
 
 PeriodDep = Annotated[Period, Depends(_period)]
+
+
+def _grouping(
+    by: Annotated[
+        By, Query(description="source: of the first capture; tier: that it qualified as.")
+    ] = By.CAMPAIGN,
+    touch: Annotated[
+        Touch | None,
+        Query(
+            description="By campaign: that of the first touch, which brought the person here, "
+            "or of the last one known now, as events such as LeadReturned carry it. First when "
+            "missing."
+        ),
+    ] = None,
+) -> Grouping:
+    """Return what the rows of a report stand for."""
+    if touch and by is not By.CAMPAIGN:
+        error = FieldError("query touch", "no touch unless by=campaign", touch.value)
+        raise Rejected("Only campaigns are told by touch.", error)
+    return Grouping(by, touch or Touch.FIRST)
+
+
+GroupingDep = Annotated[Grouping, Depends(_grouping)]
 
 
 @router.post("/outcomes/deals", tags=["outcomes"], dependencies=_ONCE)
@@ -195,13 +226,16 @@ async def list_outcomes(
 
 @router.get("/reports/funnel", tags=["reports"], response_model=ReportOut, responses=TEXT_TOO)
 async def funnel(
-    request: Request, work: WorkDep, period: PeriodDep, by: By = By.CAMPAIGN
+    request: Request, work: WorkDep, period: PeriodDep, group: GroupingDep
 ) -> ReportOut | PlainTextResponse:
-    """Return how far the people captured in a period came, losers included."""
-    rows = await reports.funnel(work.connection, period, by)
+    """Return how far the people captured in a period came, losers included, by first touch.
+
+    A person counts for the campaign of the first touch; with `touch=last` for that of the last.
+    """
+    rows = await reports.funnel(work.connection, period, group)
     if wants_text(request):
-        return as_text(render.funnel(rows, by))
-    return _report(period, by, rows)
+        return as_text(render.funnel(rows, group))
+    return _report(period, group, rows)
 
 
 @router.get(
@@ -217,6 +251,7 @@ async def service_levels(
     return LevelsOut(
         since=period.since,
         until=period.until,
+        agreed_at=levels.agreed_at,
         sales=[asdict(row) for row in levels.sales],
         marketing=[asdict(row) for row in levels.marketing],
     )
@@ -224,13 +259,17 @@ async def service_levels(
 
 @router.get("/reports/reasons", tags=["reports"], response_model=ReportOut, responses=TEXT_TOO)
 async def reasons(
-    request: Request, work: WorkDep, period: PeriodDep, by: By = By.CAMPAIGN
+    request: Request, work: WorkDep, period: PeriodDep, group: GroupingDep
 ) -> ReportOut | PlainTextResponse:
-    """Return why leads came back in a period."""
-    rows = await reports.reasons(work.connection, period, by)
+    """Return why leads came back in a period, by first touch.
+
+    A lead counts for the campaign of its first touch; with `touch=last` for that of the last,
+    as LeadReturned carries it.
+    """
+    rows = await reports.reasons(work.connection, period, group)
     if wants_text(request):
-        return as_text(render.reasons(rows, by))
-    return _report(period, by, rows)
+        return as_text(render.reasons(rows, group))
+    return _report(period, group, rows)
 
 
 @router.get(
@@ -240,7 +279,12 @@ async def reasons(
     responses=TEXT_TOO,
 )
 async def show_timeline(
-    request: Request, lead_id: UUID, work: WorkDep, limit: Limit = 200, cursor: Cursor = None
+    request: Request,
+    lead_id: UUID,
+    work: WorkDep,
+    limit: Limit = 200,
+    cursor: Cursor = None,
+    zone: AskedZone = None,
 ) -> Page[ToldOut] | PlainTextResponse:
     """Return all that happened with a person; as plain text, the story of it."""
     as_story = wants_text(request)
@@ -249,12 +293,20 @@ async def show_timeline(
     found = await store.timeline(work.connection, str(lead_id), after=after, limit=most + 1)
     if not found and not cursor:
         raise NotFound("Nothing is known of this lead: it is not here yet, or was forgotten.")
-    told = timeline.tell(found[:most])
+    scene = await _scene(work, str(lead_id), zone)
+    told = timeline.tell(found[:most], scene)
     if as_story:
-        return as_text(timeline.story(told))
+        return as_text(timeline.story(told, scene.zone))
     last = found[limit - 1] if len(found) > limit else None
     following = _cursor(last) if last else None
     return Page(items=[_told_out(one) for one in told], next=following)
+
+
+async def _scene(work: Work, lead_id: str, zone: str | None) -> Scene:
+    """Return what all pages of a person's story share."""
+    agreement = await agreement_store.newest_contract(work.connection)
+    entries = await store.setting(work.connection, lead_id)
+    return scene_of(entries, zone_of(agreement, zone))
 
 
 async def _lead_of(work: Work, about: AboutLead) -> str:
@@ -273,9 +325,13 @@ async def _lead_of(work: Work, about: AboutLead) -> str:
     return lead_id
 
 
-def _report(period: Period, by: By, rows: list[Any]) -> ReportOut:
+def _report(period: Period, group: Grouping, rows: list[Any]) -> ReportOut:
     return ReportOut(
-        since=period.since, until=period.until, by=by, rows=[asdict(row) for row in rows]
+        since=period.since,
+        until=period.until,
+        by=group.by,
+        touch=group.touch if group.by is By.CAMPAIGN else None,
+        rows=[asdict(row) for row in rows],
     )
 
 

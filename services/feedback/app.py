@@ -32,7 +32,9 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
     app.include_router(agreement_api.router)
     # Before the routes of outcomes: /v1/outcomes/endpoints is no outcome.
     app.include_router(
-        endpoints_router("/v1/outcomes", allow_private=settings.allow_private_endpoints)
+        endpoints_router(
+            "/v1/outcomes", topic="outcomes.v1", allow_private=settings.allow_private_endpoints
+        )
     )
     app.include_router(api.router)
     return Service(

@@ -61,6 +61,7 @@ class CycleFact:
         owner_sequence: The handoff's sequence when the owner became it; the highest one counts.
         reason_sequence: The same for the reason of a refusal or return.
         consequence: What follows from the reason (a number of the contract).
+        missing: What a complete lead has and this one lacked, as words between blanks.
     """
 
     lead_id: str
@@ -69,6 +70,7 @@ class CycleFact:
     tier: str | None = None
     qualified_at: datetime | None = None
     is_complete: bool | None = None
+    missing: str | None = None
     routed_at: datetime | None = None
     owner_sequence: int = 0
     owner_id: str | None = None
@@ -100,6 +102,7 @@ class CycleFact:
             tier=_known(self.tier, other.tier),
             qualified_at=_first(self.qualified_at, other.qualified_at),
             is_complete=_known(self.is_complete, other.is_complete),
+            missing=_known(self.missing, other.missing),
             routed_at=_first(self.routed_at, other.routed_at),
             owner_sequence=owned.owner_sequence,
             owner_id=owned.owner_id,

@@ -49,6 +49,9 @@ _RANK = {
     "outcomes.v1": 3_000_000,
 }
 
+# What a lead must have to be complete, by the contract's MarketingLevel.
+COMPLETE = ("phone", "company", "country")
+
 # Where an event says when it happened; all others have occurred_at.
 _TIME_FIELD: Mapping[type[Message], str] = {
     lead.LeadsMerged: "merged_at",
@@ -178,13 +181,14 @@ def _clock(event: OfClock, clock: handoff.Clock) -> ClockFact:
 
 
 def _qualified(event: qualification.LeadQualified) -> CycleFact:
-    who = event.lead
+    missing = [name for name in COMPLETE if not getattr(event.lead, name)]
     return CycleFact(
         event.lead_id,
         event.cycle,
         tier=event.tier,
         qualified_at=moment(event.qualified_at),
-        is_complete=bool(who.phone and who.company and who.country),
+        is_complete=not missing,
+        missing=" ".join(missing),
     )
 
 

@@ -6,6 +6,7 @@ from services.feedback.reports import (
     By,
     ClockRow,
     FunnelRow,
+    Grouping,
     MonthRow,
     ReasonRow,
     ServiceLevels,
@@ -23,14 +24,24 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1)
     return "".join(_line(line, widths, texts) for line in lines)
 
 
-def funnel(rows: Sequence[FunnelRow], by: By) -> str:
+def grouping(group: Grouping) -> str:
+    """Return what the groups of a report are, as its first line."""
+    groups = {
+        By.CAMPAIGN: f"By campaign of the {group.touch.value} touch",
+        By.SOURCE: "By source of the first capture",
+        By.TIER: "By tier",
+    }
+    return f"{groups[group.by]}\n\n"
+
+
+def funnel(rows: Sequence[FunnelRow], group: Grouping) -> str:
     """Return the funnel with a line for all."""
     steps = ("captured", "qualified", "routed", "accepted", "converted")
-    headers = (by.value, *steps, "won", "lost", "returned", "value")
+    headers = (group.by.value, *steps, "won", "lost", "returned", "value")
     lines = [_funnel_line(row) for row in rows]
     if len(rows) > 1:
         lines.append(_funnel_line(_all(rows)))
-    return table(headers, lines)
+    return grouping(group) + table(headers, lines)
 
 
 def service_levels(levels: ServiceLevels) -> str:
@@ -41,16 +52,19 @@ def service_levels(levels: ServiceLevels) -> str:
         texts=2,
     )
     marketing = table(
-        ("month", "qualified", "owed", "accepted", "owed", "complete", "owed"),
+        ("month", "qualified", "owed", "accepted", "owed", "complete", "owed", "missing most"),
         [_month_line(row) for row in levels.marketing],
     )
-    return f"Sales owes leads its time\n\n{sales}\nMarketing owes sales leads\n\n{marketing}"
+    return (
+        f"Sales owes leads its time\n\n{sales}\n"
+        f"Marketing owes sales leads\n\n{marketing}\n{_how_it_is_owed(levels)}"
+    )
 
 
-def reasons(rows: Sequence[ReasonRow], by: By) -> str:
+def reasons(rows: Sequence[ReasonRow], group: Grouping) -> str:
     """Return why leads came back."""
-    return table(
-        (by.value, "reason", "what follows", "leads", "share"),
+    return grouping(group) + table(
+        (group.by.value, "reason", "what follows", "leads", "share"),
         [
             (
                 row.group or NONE,
@@ -134,11 +148,39 @@ def _month_line(row: MonthRow) -> Sequence[str]:
     return (
         row.month,
         str(row.qualified),
-        "-" if row.owed is None else str(row.owed),
+        _owed(row),
         _percent(row.accepted_percent),
         _percent(row.accepted_percent_owed),
         _percent(row.complete_percent),
         _percent(row.complete_percent_owed),
+        _missing(row),
+    )
+
+
+def _owed(row: MonthRow) -> str:
+    """Return the leads owed, and for which part of the month unless for all of it."""
+    if row.owed is None:
+        return "-"
+    is_whole = row.owed == row.owed_per_month
+    return str(row.owed) if is_whole else f"{row.owed} for {row.owed_days:g} days"
+
+
+def _missing(row: MonthRow) -> str:
+    """Return what qualified leads lacked, the most frequent first."""
+    found = sorted(row.missing.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{field} {leads}" for field, leads in found) or "-"
+
+
+def _how_it_is_owed(levels: ServiceLevels) -> str:
+    """Return what the figures of marketing mean."""
+    complete = "Complete: with phone, company and country; missing: how many lacked each.\n"
+    owed = next((row.owed_per_month for row in levels.marketing if row.owed_per_month), None)
+    if owed is None or levels.agreed_at is None:
+        return complete
+    since = f"{levels.agreed_at:%Y-%m-%d %H:%M %Z}"
+    return (
+        f"Owed: {owed} leads a month, in proportion for the part of a month that lies in the "
+        f"period and after the first\nagreement was signed ({since}).\n{complete}"
     )
 
 

@@ -23,6 +23,21 @@ class By(StrEnum):
     TIER = "tier"
 
 
+class Touch(StrEnum):
+    """Which touch of a person counts for its campaign."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What the rows of a report stand for; the touch counts for campaigns only."""
+
+    by: By = By.CAMPAIGN
+    touch: Touch = Touch.FIRST
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """From a moment on, up to another."""
@@ -36,8 +51,8 @@ class FunnelRow:
     """How far the people of one cohort and group came. Who was lost on the way is counted too.
 
     Attributes:
-        group: The campaign of the first touch, the source of the first capture, or the first
-            tier; empty when there is none.
+        group: The campaign of the first or the last touch, the source of the first capture, or
+            the first tier; empty when there is none.
         values: Won, in hundredths, by currency, as it was told last.
     """
 
@@ -86,6 +101,9 @@ class MonthRow:
     Attributes:
         owed: For the part of the month inside the period and since the first agreement; None
             when nothing is agreed.
+        owed_per_month: For a whole month.
+        owed_days: Of the month's days, those that `owed` is for.
+        missing: By field, how many qualified leads lacked what a complete one has.
         accepted_percent: Of the handoffs that sales decided on; None when there are none.
             A refusal that re-routes decides nothing about quality.
     """
@@ -93,18 +111,26 @@ class MonthRow:
     month: str
     qualified: int
     owed: int | None
+    owed_per_month: int | None
+    owed_days: float
     accepted_percent: int | None
     accepted_percent_owed: int | None
     complete_percent: int | None
     complete_percent_owed: int | None
+    missing: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLevels:
-    """What each side owed the other, and gave."""
+    """What each side owed the other, and gave.
+
+    Attributes:
+        agreed_at: When the first agreement was signed; None before.
+    """
 
     sales: tuple[ClockRow, ...]
     marketing: tuple[MonthRow, ...]
+    agreed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +158,10 @@ WITH RECURSIVE climbed (lead_id, person, steps) AS (
 ), cohort AS (
     SELECT COALESCE(merged.person, leads.lead_id) AS person,
         (array_agg(source ORDER BY captured_at))[1] AS source,
-        (array_agg(first_campaign ORDER BY first_touch_at NULLS LAST))[1] AS campaign
+        CASE :touch WHEN 'last'
+            THEN (array_agg(last_campaign ORDER BY last_touch_at DESC NULLS LAST))[1]
+            ELSE (array_agg(first_campaign ORDER BY first_touch_at NULLS LAST))[1]
+        END AS campaign
     FROM leads LEFT JOIN merged USING (lead_id)
     WHERE captured_at < :until
     GROUP BY COALESCE(merged.person, leads.lead_id) HAVING min(captured_at) >= :since
@@ -196,6 +225,12 @@ SELECT (SELECT jsonb_agg(kept ORDER BY tier, kind) FROM (
             count(*) FILTER (WHERE is_complete) AS complete
         FROM cycles WHERE qualified_at >= :since AND qualified_at < :until
         GROUP BY 1) AS brought) AS marketing,
+    (SELECT jsonb_object_agg(month, lacked) FROM (
+        SELECT month, jsonb_object_agg(field, leads) AS lacked FROM (
+            SELECT to_char(qualified_at, 'YYYY-MM') AS month, field, count(*) AS leads
+            FROM cycles, string_to_table(NULLIF(missing, ''), ' ') AS field
+            WHERE qualified_at >= :since AND qualified_at < :until
+            GROUP BY 1, 2) AS counted GROUP BY month) AS by_month) AS missing,
     (SELECT contract FROM proposals WHERE version IS NOT NULL
         ORDER BY signed_at DESC, version DESC LIMIT 1) AS contract,
     (SELECT min(signed_at) FROM proposals) AS agreed_at
@@ -205,8 +240,9 @@ _REASONS = text("""
 SELECT grp, reason, label, consequence, leads,
     round(100.0 * leads / sum(leads) OVER (PARTITION BY grp)) AS percent
 FROM (
-    SELECT COALESCE(CASE :by WHEN 'campaign' THEN first_campaign WHEN 'source' THEN source
-            ELSE tier END, '') AS grp,
+    SELECT COALESCE(CASE :by WHEN 'campaign'
+            THEN CASE :touch WHEN 'last' THEN last_campaign ELSE first_campaign END
+            WHEN 'source' THEN source ELSE tier END, '') AS grp,
         reason, max(reason_label) AS label, max(consequence) AS consequence, count(*) AS leads
     FROM cycles LEFT JOIN leads USING (lead_id)
     WHERE reason IS NOT NULL AND COALESCE(recycled_at, rejected_at) >= :since
@@ -216,9 +252,9 @@ ORDER BY sum(leads) OVER (PARTITION BY grp) DESC, grp, leads DESC, reason LIMIT 
 """)
 
 
-async def funnel(connection: Connection, period: Period, by: By) -> list[FunnelRow]:
+async def funnel(connection: Connection, period: Period, group: Grouping) -> list[FunnelRow]:
     """Return how far the people captured in a period came, the largest group first."""
-    values = _values(period) | {"by": by.value, "limit": GROUPS_MAX}
+    values = _values(period) | _grouped(group)
     rows = await connection.execute(_FUNNEL, values | {"reroute": CONSEQUENCE_REROUTE})
     return [_funnel_row(row) for row in rows]
 
@@ -233,20 +269,21 @@ async def service_levels(
     until = min(period.until, now)
     owing = Period(max(period.since, row.agreed_at or until), until)
     found = {month["month"]: month for month in from_json(row.marketing) or []}
+    missing = from_json(row.missing) or {}
     months = (
-        _month_row(start, found.get(f"{start:%Y-%m}", {}), agreement, owing)
-        for start in _months(period.since, until)
+        _month_row(start, found.get(name, {}), missing.get(name, {}), agreement, owing)
+        for start, name in _months(period.since, until)
     )
     return ServiceLevels(
         sales=tuple(_clock_row(clocks) for clocks in from_json(row.sales) or []),
-        marketing=tuple(month for month in months if month.qualified or month.owed),
+        marketing=tuple(month for month in months if month.qualified or month.owed_days),
+        agreed_at=row.agreed_at,
     )
 
 
-async def reasons(connection: Connection, period: Period, by: By) -> list[ReasonRow]:
+async def reasons(connection: Connection, period: Period, group: Grouping) -> list[ReasonRow]:
     """Return why leads came back in a period, the group with most of them first."""
-    values = _values(period) | {"by": by.value, "limit": GROUPS_MAX}
-    rows = await connection.execute(_REASONS, values)
+    rows = await connection.execute(_REASONS, _values(period) | _grouped(group))
     return [
         ReasonRow(
             group=row["grp"],
@@ -268,13 +305,21 @@ def clock_word(kind: int) -> str:
 
 def owed_in(start: datetime, per_month: int, period: Period) -> int:
     """Return what is owed for the part of a month inside a period, rounded half up."""
-    end = _next_month(start)
-    inside = min(end, period.until) - max(start, period.since)
-    return int(per_month * (max(inside, timedelta(0)) / (end - start)) + 0.5)
+    return int(per_month * (_inside(start, period) / (_next_month(start) - start)) + 0.5)
+
+
+def _inside(start: datetime, period: Period) -> timedelta:
+    """Return how much of a month lies inside a period."""
+    inside = min(_next_month(start), period.until) - max(start, period.since)
+    return max(inside, timedelta(0))
 
 
 def _values(period: Period) -> dict[str, object]:
     return {"since": period.since, "until": period.until}
+
+
+def _grouped(group: Grouping) -> dict[str, object]:
+    return {"by": group.by.value, "touch": group.touch.value, "limit": GROUPS_MAX}
 
 
 def _funnel_row(row: Row) -> FunnelRow:
@@ -290,6 +335,7 @@ def _clock_row(found: Mapping[str, Any]) -> ClockRow:
 def _month_row(
     start: datetime,
     found: Mapping[str, int],
+    missing: Mapping[str, int],
     agreement: Agreement,
     owing: Period,
 ) -> MonthRow:
@@ -300,10 +346,13 @@ def _month_row(
         month=f"{start:%Y-%m}",
         qualified=qualified,
         owed=owed_in(start, level.qualified_per_month, owing) if is_agreed else None,
+        owed_per_month=level.qualified_per_month if is_agreed else None,
+        owed_days=round(_inside(start, owing) / timedelta(days=1), 1) if is_agreed else 0.0,
         accepted_percent=_percent(found.get("accepted", 0), found.get("decided", 0)),
         accepted_percent_owed=level.accepted_percent if is_agreed else None,
         complete_percent=_percent(found.get("complete", 0), qualified),
         complete_percent_owed=level.complete_percent if is_agreed else None,
+        missing=missing,
     )
 
 
@@ -311,12 +360,12 @@ def _percent(part: int, whole: int) -> int | None:
     return round(100 * part / whole) if whole else None
 
 
-def _months(since: datetime, until: datetime) -> list[datetime]:
-    """Return the beginnings of the months that a period touches."""
+def _months(since: datetime, until: datetime) -> list[tuple[datetime, str]]:
+    """Return the beginnings and names of the months that a period touches."""
     start = since.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     months = []
     while start < until:
-        months.append(start)
+        months.append((start, f"{start:%Y-%m}"))
         start = _next_month(start)
     return months
 

@@ -18,6 +18,8 @@ from services.feedback.upserts import CLOCKS, CYCLES, statement, told
 # slip in between its look at the timeline and its mark on the lead.
 _TIMELINE_LOCK = 0x4C4D_7469
 _DEAL_LOCK_SPACE = 0x4C4D_6465
+# Whoever got a person before that is told by the id.
+HANDOVERS_MAX = 200
 
 _SHARE_TIMELINE = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _OWN_TIMELINE = text("SELECT pg_advisory_xact_lock(:lock)")
@@ -130,20 +132,38 @@ ORDER BY event_id DESC LIMIT :limit
 """)
 
 # All records of one person, up and down the merges, whichever of them was asked for.
-_TIMELINE = text("""
+_RECORDS = """
 WITH RECURSIVE records (lead_id) AS (
     SELECT CAST(:lead_id AS uuid)
     UNION SELECT kin.lead_id FROM records CROSS JOIN LATERAL (
         SELECT merged_into FROM leads
         WHERE leads.lead_id = records.lead_id AND merged_into IS NOT NULL
         UNION ALL SELECT leads.lead_id FROM leads WHERE merged_into = records.lead_id
-    ) AS kin (lead_id))
-SELECT CAST(event_id AS text), CAST(lead_id AS text), at, place, type, value
-FROM timeline JOIN records USING (lead_id)
+    ) AS kin (lead_id)),
+entries AS NOT MATERIALIZED (
+    SELECT event_id, lead_id, at, place, type, value FROM timeline JOIN records USING (lead_id))
+"""
+
+_TIMELINE = text(
+    _RECORDS
+    + """
+SELECT CAST(event_id AS text), CAST(lead_id AS text), at, place, type, value FROM entries
 WHERE (at, place, event_id)
     > (CAST(:after AS timestamptz), CAST(:after_place AS int), CAST(:after_id AS uuid))
 ORDER BY at, place, event_id LIMIT :limit
-""")
+"""
+)
+
+_SETTING = text(
+    _RECORDS  # noqa: S608 (a constant)
+    + """
+SELECT CAST(event_id AS text), CAST(lead_id AS text), at, place, type, value FROM (
+    (SELECT * FROM entries WHERE type = 'LeadCaptured' ORDER BY at, place, event_id LIMIT 1)
+    UNION ALL (SELECT * FROM entries WHERE type IN ('HandoffRouted', 'HandoffReassigned')
+        ORDER BY at DESC, place DESC, event_id DESC LIMIT :limit)) AS chosen
+ORDER BY at, place, event_id
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,4 +334,10 @@ async def timeline(
     spot = {"after": after.at, "after_place": after.place, "after_id": after.event_id}
     values = {"lead_id": lead_id, "limit": limit, **spot}
     rows = await connection.execute(_TIMELINE, values)
+    return [Entry(*row) for row in rows]
+
+
+async def setting(connection: Connection, lead_id: str) -> list[Entry]:
+    """Return what all pages of a story need: its first capture, and who got the person."""
+    rows = await connection.execute(_SETTING, {"lead_id": lead_id, "limit": HANDOVERS_MAX})
     return [Entry(*row) for row in rows]

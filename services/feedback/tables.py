@@ -109,6 +109,7 @@ Table(
     Column("tier", Text),
     _time("qualified_at"),
     Column("is_complete", Boolean),
+    Column("missing", Text),
     _time("routed_at"),
     Column("owner_sequence", Integer, nullable=False, server_default="0"),
     Column("owner_id", Text),

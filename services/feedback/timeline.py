@@ -4,20 +4,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from google.protobuf.message import Message
 
-from leadloop.events import EVENT_TYPES, moment, route_of
+from leadloop.events import moment, route_of
 from leadloop.v1 import handoff_pb2 as handoff
 from leadloop.v1 import lead_pb2 as lead
 from leadloop.v1 import outcome_pb2 as outcome
 from leadloop.v1 import qualification_pb2 as qualification
 from services.feedback.render import duration, money
 from services.feedback.reports import clock_word
+from services.feedback.scene import Scene, event_of
 from services.feedback.store import Entry
 
-_PACKAGE = "leadloop.v1."
 # A lead seldom has more; the rest of a longer explanation is in the event itself.
 DETAILS_MAX = 30
 INTERVALS_MAX = 4
@@ -45,33 +44,13 @@ class Told:
     details: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What all sentences of a story share.
-
-    Attributes:
-        zone: Of the calendar of sales.
-        names: Of people in sales, by id.
-    """
-
-    zone: tzinfo
-    names: Mapping[str, str]
-
-    def name(self, person_id: str) -> str:
-        """Return a person's name, or else the id."""
-        return self.names.get(person_id, person_id)
+def tell(entries: Sequence[Entry], scene: Scene) -> list[Told]:
+    """Tell entries in their order."""
+    return [_told(entry, event_of(entry), scene) for entry in entries]
 
 
-def tell(entries: Sequence[Entry]) -> list[Told]:
-    """Tell entries in their order, times in the zone of the lead's calendar."""
-    events = [EVENT_TYPES[_PACKAGE + entry.type].FromString(entry.value) for entry in entries]
-    scene = Scene(zone_of(events), _names(events))
-    return [_told(entry, event, scene) for entry, event in zip(entries, events, strict=True)]
-
-
-def story(told: Sequence[Told]) -> str:
+def story(told: Sequence[Told], zone: tzinfo) -> str:
     """Return the whole as plain text, a paragraph a day."""
-    zone = zone_of(one.event for one in told)
     lines: list[str] = []
     day = ""
     for one in told:
@@ -85,23 +64,6 @@ def story(told: Sequence[Told]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def zone_of(events: Iterable[Message]) -> tzinfo:
-    """Return the zone of the first clock, that of sales' calendar; UTC without a clock."""
-    for event in events:
-        for clock in getattr(event, "clocks", ()):
-            try:
-                return ZoneInfo(clock.time_zone)
-            except (ZoneInfoNotFoundError, ValueError):
-                continue
-    return ZoneInfo("UTC")
-
-
-def _names(events: Iterable[Message]) -> dict[str, str]:
-    """Return the names of all who were thought of."""
-    people = [one for event in events for one in getattr(event, "candidates", ())]
-    return {one.person_id: one.name for one in people if one.name}
-
-
 def _told(entry: Entry, event: Message, scene: Scene) -> Told:
     sentence, *details = _TELL[type(event)](event, scene)
     if len(details) > DETAILS_MAX:
@@ -110,8 +72,10 @@ def _told(entry: Entry, event: Message, scene: Scene) -> Told:
     return Told(entry, service, event, sentence, tuple(details))
 
 
-def _captured(event: lead.LeadCaptured, _: Scene) -> list[str]:
-    what = "First heard of" if event.is_new else "Heard of again"
+def _captured(event: lead.LeadCaptured, scene: Scene) -> list[str]:
+    # Not by `is_new`: the one that came first need not be the one that happened first.
+    is_first = event.capture_id == scene.first_capture_id
+    what = "First heard of" if is_first else "Heard of again"
     return [f"{what} through {event.source}", *_came(event)]
 
 
@@ -162,10 +126,10 @@ def _disqualified(event: qualification.LeadDisqualified, _: Scene) -> list[str]:
 
 def _routed(event: handoff.HandoffRouted, scene: Scene) -> list[str]:
     if event.HasField("owner"):
-        sentence = f"Goes to {event.owner.name} as {event.tier}{_version(event)}"
+        sentence = f"Goes to {scene.person(event.owner)} as {event.tier}{_version(event)}"
     else:
         sentence = f"Waits in the queue: nobody is available{_version(event)}"
-    told = [*_passed_over(event), *_clocks(event.clocks, scene.zone), *_changes(event)]
+    told = [*_passed_over(event, scene), *_clocks(event.clocks, scene.zone), *_changes(event)]
     return [sentence, *told]
 
 
@@ -178,34 +142,34 @@ def _changes(event: handoff.HandoffRouted) -> list[str]:
 
 def _reassigned(event: handoff.HandoffReassigned, scene: Scene) -> list[str]:
     # `from` is a word of Python.
-    left = getattr(event, "from").name or "the queue"
-    sentence = f"Goes from {left} to {event.to.name}: {event.reason}"
-    return [sentence, *_passed_over(event), *_clocks(event.clocks, scene.zone)]
+    left = scene.person(getattr(event, "from")) or "the queue"
+    sentence = f"Goes from {left} to {scene.person(event.to)}: {event.reason}"
+    return [sentence, *_passed_over(event, scene), *_clocks(event.clocks, scene.zone)]
 
 
 def _accepted(event: handoff.HandoffAccepted, scene: Scene) -> list[str]:
-    return [f"{scene.name(event.actor)} accepts"]
+    return [f"{scene.actor(event.actor)} accepts"]
 
 
 def _rejected(event: handoff.HandoffRejected, scene: Scene) -> list[str]:
-    return [f"{scene.name(event.actor)} refuses: {event.reason}{_note(event.note)}"]
+    return [f"{scene.actor(event.actor)} refuses: {event.reason}{_note(event.note)}"]
 
 
 def _attempted(event: handoff.ContactAttempted, scene: Scene) -> list[str]:
     channel = _word(handoff.Channel.items(), event.channel, "CHANNEL_")
     result = _word(handoff.AttemptResult.items(), event.result, "ATTEMPT_RESULT_")
     return [
-        f"{scene.name(event.actor)} tries to reach the person, attempt {event.attempt}: "
+        f"{scene.actor(event.actor)} tries to reach the person, attempt {event.attempt}: "
         f"{channel}, {result}{_note(event.note)}"
     ]
 
 
 def _warned(event: handoff.ClockWarned, scene: Scene) -> list[str]:
-    return [f"Warning to {_owner(event)}: {_due(event.clock, scene.zone)}"]
+    return [f"Warning to {_owner(event, scene)}: {_due(event.clock, scene.zone)}"]
 
 
 def _breached(event: handoff.ClockBreached, scene: Scene) -> list[str]:
-    return [f"Broken by {_owner(event)}: {_due(event.clock, scene.zone)}"]
+    return [f"Broken by {_owner(event, scene)}: {_due(event.clock, scene.zone)}"]
 
 
 def _met(event: handoff.ClockMet, _: Scene) -> list[str]:
@@ -225,7 +189,9 @@ def _recycled(event: handoff.HandoffRecycled, scene: Scene) -> list[str]:
         if _has(event, "not_before")
         else ""
     )
-    return [f"{scene.name(event.actor)} gives it back: {event.reason}{when}{_note(event.note)}"]
+    return [
+        f"{scene.actor(event.actor)} gives it back: {event.reason}{when}{_note(event.note)}"
+    ]
 
 
 def _withdrawn(event: handoff.HandoffWithdrawn, _: Scene) -> list[str]:
@@ -234,7 +200,7 @@ def _withdrawn(event: handoff.HandoffWithdrawn, _: Scene) -> list[str]:
 
 def _converted(event: handoff.HandoffConverted, scene: Scene) -> list[str]:
     deal = f", deal {event.deal_id}" if event.deal_id else ""
-    return [f"{scene.name(event.actor)} makes it an opportunity{deal}"]
+    return [f"{scene.actor(event.actor)} makes it an opportunity{deal}"]
 
 
 def _opened(event: outcome.DealOpened, _: Scene) -> list[str]:
@@ -258,8 +224,8 @@ def _returned(event: outcome.LeadReturned, scene: Scene) -> list[str]:
     return [again + _note(event.note), *([evidence] if event.new_evidence else [])]
 
 
-def _said(event: outcome.FeedbackGiven, _: Scene) -> list[str]:
-    return [f"{event.author} on {event.subject}: {event.text}"]
+def _said(event: outcome.FeedbackGiven, scene: Scene) -> list[str]:
+    return [f"{scene.actor(event.author)} on {event.subject}: {event.text}"]
 
 
 def _came(event: lead.LeadCaptured) -> list[str]:
@@ -290,9 +256,11 @@ def _parts(score: qualification.Score) -> list[str]:
     return parts + [f"kept back by {gate.gate}: {gate.reason}" for gate in score.closed_gates]
 
 
-def _passed_over(event: handoff.HandoffRouted | handoff.HandoffReassigned) -> list[str]:
+def _passed_over(
+    event: handoff.HandoffRouted | handoff.HandoffReassigned, scene: Scene
+) -> list[str]:
     told = [
-        f"not {candidate.name}: {candidate.passed_over_because}"
+        f"not {scene.person(candidate)}: {candidate.passed_over_because}"
         for candidate in event.candidates
         if candidate.passed_over_because
     ]
@@ -324,8 +292,8 @@ def _stretch(interval: handoff.Interval, zone: tzinfo) -> str:
     return f"{starts:%a %H:%M}-{last or f'{ends:%H:%M}'}"
 
 
-def _owner(event: handoff.ClockWarned | handoff.ClockBreached) -> str:
-    return event.owner.name if event.HasField("owner") else "nobody yet"
+def _owner(event: handoff.ClockWarned | handoff.ClockBreached, scene: Scene) -> str:
+    return scene.person(event.owner) or "nobody yet"
 
 
 def _version(event: Any) -> str:  # noqa: ANN401 (every event with a version)

@@ -53,6 +53,7 @@ CYCLES = Target(
         "tier": ("text", KNOWN),
         "qualified_at": ("timestamptz", FIRST),
         "is_complete": ("boolean", KNOWN),
+        "missing": ("text", KNOWN),
         "routed_at": ("timestamptz", FIRST),
         "owner_sequence": ("int", HIGHEST),
         "owner_id": ("text", _OWNER),

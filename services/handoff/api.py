@@ -6,12 +6,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from leadloop.errors import NotFound
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
 from leadloop.web import Router, WorkDep, idempotent
-from services.handoff import commands, store, views
+from services.handoff import actors, commands, store, views
 from services.handoff.cycle import State
 from services.handoff.facts import AttemptResult, Channel
 from services.handoff.rows import Filter
@@ -24,11 +31,12 @@ _CLEAN = r"^[^\x00]*$"
 
 Actor = Annotated[
     str,
+    StringConstraints(strip_whitespace=True),
+    AfterValidator(actors.checked),
     Field(
-        min_length=1,
-        max_length=100,
-        pattern=_CLEAN,
-        description="Who does it: a person's id, or the name of a program.",
+        description="Who does it: the id of a person in sales (GET /v1/people), or program: "
+        "and a name, such as program:crm-sync: what a machine or a manager's tool does.",
+        examples=["program:crm-sync"],
     ),
 ]
 Code = Annotated[str, Field(max_length=100, description="A reason of the agreement.")]
@@ -73,7 +81,13 @@ class RecycleIn(_Command):
 class ConvertIn(_Command):
     """An accepted lead became an opportunity."""
 
-    deal_id: str = Field("", max_length=200, pattern=_CLEAN, description="In the CRM.")
+    deal_id: str = Field(
+        "",
+        max_length=200,
+        pattern=_CLEAN,
+        description="The deal's id in the CRM, as a note: the deal itself is told at POST "
+        "/v1/outcomes/deals.",
+    )
 
 
 router = Router(prefix="/v1/handoffs", tags=["handoffs"])
@@ -86,9 +100,18 @@ def _narrowed(
     tier: Annotated[str | None, Query(max_length=100, pattern=_CLEAN)] = None,
     lead_id: UUID | None = None,
     due_before: AwareDatetime | None = None,
+    changed_since: Annotated[
+        AwareDatetime | None,
+        Query(
+            description="Something happened to it then or later. To catch up, follow "
+            "all pages. Next time ask from a minute before these: what was just being written "
+            "may then come twice, but is not missed."
+        ),
+    ] = None,
 ) -> Filter:
     """Collect what a list of handoffs is narrowed by."""
-    return Filter(state, owner, tier, str(lead_id) if lead_id else None, due_before)
+    lead = str(lead_id) if lead_id else None
+    return Filter(state, owner, tier, lead, due_before, changed_since)
 
 
 @router.get("")
@@ -117,13 +140,21 @@ async def get_handoff(handoff_id: UUID, work: WorkDep) -> HandoffWhole:
 
 @router.post("/{handoff_id}/accept", dependencies=_ONCE)
 async def accept(handoff_id: UUID, told: AcceptIn, work: WorkDep) -> StandingOut:
-    """Agree to work the lead; 409 when somebody else has it or it has ended."""
+    """Agree to work the lead, as its owner or as a program that speaks for them.
+
+    409 when it is with somebody else or has ended. What a program said the owner may say again,
+    and the other way round: it changes nothing. So it is with every command but an attempt.
+    """
     return views.standing_of(await commands.accept(work, str(handoff_id), told.actor))
 
 
 @router.post("/{handoff_id}/reject", dependencies=_ONCE)
 async def reject(handoff_id: UUID, told: RejectIn, work: WorkDep) -> StandingOut:
-    """Refuse the lead before accepting it; a reason that reroutes gives it to somebody else."""
+    """Refuse the lead before accepting it, as its owner or as a program that speaks for them.
+
+    A reason that reroutes gives it to somebody else; a program repeats that only with an
+    Idempotency-Key, else it refuses for the next owner.
+    """
     command = Reject(told.actor, told.reason, told.note)
     return views.standing_of(await commands.reject(work, str(handoff_id), command))
 
@@ -132,6 +163,7 @@ async def reject(handoff_id: UUID, told: RejectIn, work: WorkDep) -> StandingOut
 async def attempt(handoff_id: UUID, told: AttemptIn, work: WorkDep) -> StandingOut:
     """Record an attempt to reach the person; the first one also accepts the lead.
 
+    Until it is accepted it is the owner's, or a program's; then colleagues may stand in.
     Each call is an attempt of its own; send an Idempotency-Key to repeat one safely.
     """
     command = Attempt(told.actor, told.channel, told.result, told.note)
@@ -147,7 +179,11 @@ async def recycle(handoff_id: UUID, told: RecycleIn, work: WorkDep) -> StandingO
 
 @router.post("/{handoff_id}/convert", dependencies=_ONCE)
 async def convert(handoff_id: UUID, told: ConvertIn, work: WorkDep) -> StandingOut:
-    """Record that an accepted lead became an opportunity."""
+    """Record that an accepted lead became an opportunity.
+
+    This ends the handoff. The deal itself, its stage and its value, is told at POST
+    /v1/outcomes/deals, which also sees to it that a deal belongs to one lead.
+    """
     handoff = await commands.convert(work, str(handoff_id), told.actor, told.deal_id)
     return views.standing_of(handoff)
 

@@ -33,7 +33,11 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
     )
     app.include_router(api.router)
     app.include_router(team.router)
-    app.include_router(endpoints_router("/v1", allow_private=settings.allow_private_endpoints))
+    app.include_router(
+        endpoints_router(
+            "/v1", topic="handoffs.v1", allow_private=settings.allow_private_endpoints
+        )
+    )
     return Service(
         name=NAME,
         database=database,

@@ -47,7 +47,7 @@ class Handoff:
         reassigned: How often a breach moved it on.
         actor: Who brought it into its state; empty for the loop itself.
         reason: Why it is in its state: a code of the agreement, or words for people.
-        refused_by: Who refused it last, with a reason that sent it to somebody else.
+        refused_by: Those of the past owners who refused it, or for whom a program did.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Handoff:
     clocks: tuple[Clock, ...] = ()
     actor: str = ""
     reason: str = ""
-    refused_by: str = ""
+    refused_by: tuple[str, ...] = ()
     deal_id: str = ""
     not_before: datetime | None = None
 
@@ -73,6 +73,10 @@ class Handoff:
     def is_open(self) -> bool:
         """Tell whether anything can still happen to it."""
         return self.state in OPEN
+
+    def is_with(self, actor: str) -> bool:
+        """Tell whether the actor is its owner."""
+        return self.owner is not None and self.owner.id == actor
 
     @property
     def seen_by(self) -> frozenset[str]:
@@ -141,12 +145,8 @@ def settled(handoff: Handoff, now: datetime) -> Change:
     return change
 
 
-def ticked(change: Change, clock: Clock, now: datetime) -> Change:
-    """Let one clock act if it is time: run out, or else warn."""
-    if clock.next_at is None or clock.next_at > now:
-        return change
-    if clock.due_at <= now:
-        return broken(change, clock, now)
+def warned(change: Change, clock: Clock, now: datetime) -> Change:
+    """Let one clock warn."""
     clock = clocks.warned(clock, now)
     return _with_clock(change, clock, facts.Warned(clock, change.handoff.owner))
 

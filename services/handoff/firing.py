@@ -51,11 +51,17 @@ class QueueWatch:
 
     async def run_once(self, now: datetime) -> int:
         """Read every queue once; there is never more to do."""
-        async with self._database.transaction() as work:
-            for queue in await people.waiting(work.connection, now):
-                metrics.WAITING.labels(queue.name).set(queue.waiting)
-                age = (now - queue.oldest_since).total_seconds() if queue.oldest_since else 0
-                metrics.WAITING_OLDEST.labels(queue.name).set(age)
+        try:
+            async with self._database.transaction() as work:
+                queues = await people.waiting(work.connection, now)
+        finally:
+            # Without an answer an old value would say that all is well.
+            metrics.WAITING.clear()
+            metrics.WAITING_OLDEST.clear()
+        for queue in queues:
+            metrics.WAITING.labels(queue.name).set(queue.waiting)
+            age = (now - queue.oldest_since).total_seconds() if queue.oldest_since else 0
+            metrics.WAITING_OLDEST.labels(queue.name).set(age)
         return 0
 
     async def next_due(self, now: datetime) -> datetime | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from services.handoff.desk import Queue
 from services.handoff.routing import Person, Seller, Turn
 
 # Every lead goes through this queue until an agreement can name others.
-DEFAULT_QUEUE = "sales"
+DEFAULT_QUEUE: Final = "sales"
 # A queue's timer needs an identifier; this makes the same one of a name everywhere.
 _QUEUES = UUID("5c1b6a0e-6f0e-4d5b-9d55-4a1f2d7c9e10")
 
@@ -97,12 +98,13 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
     queue = excluded.queue, available = excluded.available, away_until = excluded.away_until,
     updated_at = excluded.updated_at
 """)
+_IS_KNOWN = text("SELECT 1 FROM people WHERE id = :id")
 _DELETE = text("DELETE FROM people WHERE id = :id")
 _WAITING = text("""
 SELECT name, count(handoffs.id), min(since),
     COALESCE((array_agg(reason ORDER BY handoffs.id))[1], ''), retry_at,
-    (SELECT count(*) FROM people WHERE people.queue = name),
-    (SELECT count(*) FROM people WHERE people.queue = name AND people.available
+    (SELECT count(*) FROM people WHERE people.queue = queues.name),
+    (SELECT count(*) FROM people WHERE people.queue = queues.name AND people.available
         AND (away_until IS NULL OR away_until <= :now))
 FROM queues LEFT JOIN handoffs ON handoffs.queue = name AND state = 'queued'
 GROUP BY name, retry_at ORDER BY name
@@ -176,6 +178,12 @@ async def find(connection: Connection, person_id: str) -> PersonRow | None:
     """Load a person; None when there is none."""
     row = (await connection.execute(_ONE, {"id": person_id})).one_or_none()
     return None if row is None else PersonRow(*row)
+
+
+async def is_known(connection: Connection, person_id: str) -> bool:
+    """Tell whether somebody has this id."""
+    found = await connection.execute(_IS_KNOWN, {"id": person_id})
+    return found.one_or_none() is not None
 
 
 async def page(connection: Connection, after: str, limit: int) -> list[PersonRow]:

@@ -41,6 +41,7 @@ class Filter:
     tier: str | None = None
     lead_id: str | None = None
     due_before: datetime | None = None
+    changed_since: datetime | None = None
     before: str | None = None
 
 
@@ -82,7 +83,7 @@ def held_of(row: Row, terms: Terms | None) -> Held:
         clocks=_clocks_of(row, terms),
         actor=row.actor,
         reason=row.reason,
-        refused_by=row.refused_by,
+        refused_by=tuple(row.refused_by.split()),
         deal_id=row.deal_id,
         not_before=row.not_before,
     )

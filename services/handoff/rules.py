@@ -2,6 +2,7 @@
 
 queued -> assigned -> accepted -> converted | recycled; assigned -> rejected; anything open ->
 withdrawn. An attempt to reach the person accepts the lead too: who calls a lead works it.
+Until then only the owner answers, or a program for them; later colleagues may stand in.
 A refusal is a value. Repeating what is already so changes nothing and is no refusal.
 """
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.handoff import clocks, facts
+from services.handoff.actors import is_program
 from services.handoff.clocks import ClockKind
 from services.handoff.cycle import (
     POSSIBLE,
@@ -16,13 +18,14 @@ from services.handoff.cycle import (
     Handoff,
     State,
     also,
+    broken,
     changed,
     clock_met,
     ended,
     escalated,
     settled,
     then,
-    ticked,
+    warned,
 )
 from services.handoff.facts import AttemptResult, Channel
 from services.handoff.routing import Person, Route
@@ -49,12 +52,23 @@ Answer = Change | Refusal | Misfit
 
 
 def refusal_of(command: str, handoff: Handoff, actor: str) -> Refusal | None:
-    """Tell why a command does not fit how things stand; None when it does."""
+    """Tell why a command does not fit how things stand; None when it does.
+
+    Args:
+        command: What is asked for.
+        handoff: How things stand.
+        actor: A person in sales, or a program: that they are known is for the caller to check.
+    """
     if command not in POSSIBLE[handoff.state]:
-        return Refusal(f"can't {command}: {_standing(handoff)}")
-    if _had(handoff, actor):
-        return Refusal(f"can't {command}: it was taken from {actor}; {_standing(handoff)}")
-    return None
+        why = ""
+    elif actor in handoff.past_owners:
+        how = "refused by" if actor in handoff.refused_by else "taken from"
+        why = f"it was {how} {actor}; "
+    elif handoff.state is State.ASSIGNED and handoff.owner and not _answers(handoff, actor):
+        why = f"it is with {handoff.owner.id}, not with {actor}; "
+    else:
+        return None
+    return Refusal(f"can't {command}: {why}{_standing(handoff)}")
 
 
 def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) -> Change:
@@ -124,7 +138,7 @@ def move(change: Change, route: Route, terms: Terms, now: datetime) -> Change:
 
 def accept(handoff: Handoff, actor: str, terms: Terms, now: datetime) -> Answer:
     """Agree to work the lead."""
-    if handoff.state is State.ACCEPTED and handoff.actor == actor:
+    if _repeats(handoff, State.ACCEPTED, actor, ""):
         return Change(handoff)
     if refusal := refusal_of("accept", handoff, actor):
         return refusal
@@ -144,7 +158,7 @@ def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> An
     """Refuse the lead: it ends here, or goes to somebody else where its reason says so."""
     if _repeats(handoff, State.REJECTED, command.actor, command.reason):
         return Change(handoff)
-    if handoff.is_open and handoff.refused_by == command.actor and _had(handoff, command.actor):
+    if handoff.is_open and command.actor in handoff.refused_by:
         return Change(handoff)
     if refusal := refusal_of("reject", handoff, command.actor):
         return refusal
@@ -153,7 +167,7 @@ def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> An
     said = facts.Refused(command.actor, command.reason, command.note)
     change = clock_met(also(settled(handoff, now), said), ClockKind.ACCEPT, terms, now)
     if terms.reasons[command.reason] is Consequence.REROUTE:
-        refused = replace(change.handoff, refused_by=command.actor)
+        refused = replace(change.handoff, refused_by=_and_owner(handoff.refused_by, handoff))
         return replace(
             change, handoff=refused, needs_owner_because=f"refused: {command.reason}"
         )
@@ -237,25 +251,32 @@ def withdraw(handoff: Handoff, reason: str, now: datetime) -> Change:
 
 
 def tick(handoff: Handoff, terms: Terms, now: datetime) -> Change:
-    """Let the clocks act: warn, run out, and then ask for somebody else or for a manager."""
+    """Let the clocks act: run out, and then ask for somebody else or for a manager; or warn.
+
+    Whoever may lose the lead at this moment is not warned of its other clocks: should it stay
+    with them, those are still to be looked at, and the next tick warns.
+    """
     change = Change(handoff)
-    if not handoff.is_open:
+    acting = [one for one in handoff.clocks if one.next_at and one.next_at <= now]
+    if not acting or not handoff.is_open:
         return change
-    for clock in handoff.clocks:
-        change = ticked(change, clock, now)
-    broken = [one.clock.kind for one in change.facts if isinstance(one, facts.Breached)]
-    if not broken:
+    due = [clock for clock in acting if clock.due_at <= now]
+    for clock in due:
+        change = broken(change, clock, now)
+    if not due:
+        for clock in acting:
+            change = warned(change, clock, now)
         return change
-    because = f"{' and '.join(broken)} not in time"
+    because = f"{' and '.join(clock.kind for clock in due)} not in time"
     if handoff.reassigned < terms.reassign_max:
         return replace(change, needs_owner_because=because)
     why = f"{because}; reassigned {handoff.reassigned} of {terms.reassign_max} times"
     return then(change, lambda known: escalated(known, why))
 
 
-def _had(handoff: Handoff, actor: str) -> bool:
-    """Tell whether the actor owned it once and does so no more."""
-    return actor in handoff.past_owners
+def _answers(handoff: Handoff, actor: str) -> bool:
+    """Tell whether the actor may speak for the owner."""
+    return handoff.is_with(actor) or is_program(actor)
 
 
 def _standing(handoff: Handoff) -> str:
@@ -273,7 +294,9 @@ def _unknown_reason(allowed: tuple[str, ...]) -> Misfit:
 
 
 def _repeats(handoff: Handoff, state: State, actor: str, reason: str) -> bool:
-    return (handoff.state, handoff.actor, handoff.reason) == (state, actor, reason)
+    """Tell whether it is so already: who did it, the owner and programs may say so again."""
+    is_so = (handoff.state, handoff.reason) == (state, reason)
+    return is_so and (handoff.actor == actor or _answers(handoff, actor))
 
 
 def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Handoff:
@@ -288,8 +311,12 @@ def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Hand
 
 
 def _without_owner(handoff: Handoff) -> Handoff:
-    past = (*handoff.past_owners, handoff.owner.id) if handoff.owner else handoff.past_owners
+    past = _and_owner(handoff.past_owners, handoff)
     return replace(handoff, owner=None, past_owners=past, clocks=(), actor="", reason="")
+
+
+def _and_owner(ids: tuple[str, ...], handoff: Handoff) -> tuple[str, ...]:
+    return (*ids, handoff.owner.id) if handoff.owner else ids
 
 
 def _accepted(change: Change, actor: str, terms: Terms, now: datetime) -> Change:

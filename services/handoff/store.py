@@ -44,6 +44,11 @@ _FILTERS = {
     "tier": "tier = :tier",
     "lead_id": "lead_id = CAST(:lead_id AS uuid)",
     "due_before": "due_at < :due_before",
+    # What has ended changed last when it ended; of the few open ones the newest event tells. A
+    # scalar, not EXISTS: that could be planned as one pass over the whole history.
+    "changed_since": """(since >= :changed_since OR state IN ('queued', 'assigned', 'accepted')
+        AND (SELECT occurred_at FROM history WHERE handoff_id = handoffs.id
+            AND history.sequence = handoffs.sequence) >= :changed_since)""",
     "before": "handoffs.id < CAST(:before AS uuid)",
 }
 _STORY = text("""
@@ -255,7 +260,7 @@ async def update(connection: Connection, changed: Sequence[Handoff]) -> None:
         "attempt_breached": [one and one.breached_at for one in attempt],
         "attempt_met": [one and one.met_at for one in attempt],
         "actors": [one.actor for one in changed],
-        "refused_by": [one.refused_by for one in changed],
+        "refused_by": [" ".join(one.refused_by) for one in changed],
         "deal_ids": [one.deal_id for one in changed],
         "not_befores": [one.not_before for one in changed],
     }

@@ -1,6 +1,6 @@
 """What people ask of handoff about the team: who takes leads, whose turn it is, who waits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -9,6 +9,7 @@ from leadloop.errors import NotFound
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from leadloop.web import Router, WorkDep
 from services.handoff import dispatch, people, views
+from services.handoff.actors import PERSON_ID
 from services.handoff.people import DEFAULT_QUEUE, Profile
 from services.handoff.views import PersonOut, QueueOut
 
@@ -16,7 +17,7 @@ _CLEAN = r"^[^\x00]*$"
 PersonId = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$",
+        pattern=f"^{PERSON_ID}$",
         description="The person's id in the CRM.",
     ),
 ]
@@ -29,16 +30,11 @@ class PersonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200, pattern=_CLEAN)
-    email: (
-        Annotated[str, Field(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None
-    ) = None
+    email: Email | None = None
     available: bool = Field(True, description="False takes them out of the rotation.")
     away_until: AwareDatetime | None = Field(None, description="Takes them out until then.")
-    queue: str = Field(
-        DEFAULT_QUEUE,
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
-        description=f"Leads go through the queue {DEFAULT_QUEUE!r}.",
-    )
+    # Agreements can't name queues yet; whoever was in another one would never get a lead.
+    queue: Literal["sales"] = DEFAULT_QUEUE
 
 
 router = Router(prefix="/v1", tags=["people"])
@@ -67,7 +63,6 @@ async def get_person(person_id: PersonId, work: WorkDep) -> PersonOut:
 @router.put("/people/{person_id}")
 async def put_person(person_id: PersonId, told: PersonIn, work: WorkDep) -> PersonOut:
     """Add a person or change them; whoever waits is looked at anew."""
-    await people.add_queue(work.connection, told.queue)
     await dispatch.look_now(work)
     profile = Profile(
         person_id, told.name, told.email, told.queue, told.available, told.away_until

@@ -12,6 +12,7 @@ from leadloop.service import Service
 from leadloop.settings import room_folder
 from leadloop.web import Doors, create_app
 from services.intake.api import router_of
+from services.intake.documented import document_hooks
 from services.intake.handlers import HANDLERS
 from services.intake.hooks import Hooks
 from services.intake.readings import CAPTURES_PARKED, COUNT_PARKED
@@ -49,6 +50,7 @@ def build(
         doors=Doors(settings.tokens(), settings.body_bytes_max),
     )
     api.include_router(router_of(sources))
+    document_hooks(api)
     metrics.read_also(NAME, CAPTURES_PARKED, COUNT_PARKED)
     return Service(
         name=NAME,

@@ -7,6 +7,7 @@ request costs here bounds what the whole loop can take.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
+from time import perf_counter
 
 import orjson
 import structlog
@@ -57,37 +58,52 @@ class Hooks:
         self._ids = ids
         # Trace ids guard nothing; drawn from the ids' source, a seeded run repeats them.
         self._random = Random(ids.new(clock.now()))  # noqa: S311
+        metrics.begin({name: source.answer_status for name, source in sources.items()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        name = scope["path"][len(PREFIX) :]
-        source = self._sources.get(name)
+        started = perf_counter()
+        status = 0
         try:
-            status, body = await self._take(source, scope, receive)
+            status = await self._answer_hook(scope, receive, send)
+        finally:
+            metrics.note_hook(scope["method"], status, perf_counter() - started)
+
+    async def _answer_hook(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one message; return the status, 0 when its sender did not wait for it."""
+        source = self._sources.get(scope["path"][len(PREFIX) :])
+        headers = _headers(scope)
+        trace = tracing.continue_traceparent(headers.get(tracing.HEADER), self._random)
+        try:
+            status, body = await self._take(source, scope, headers, receive, trace)
         except ClientLeft:
-            return
+            return 0
         except Exception as error:
-            response = self._refusal(error)
-            metrics.REFUSED.labels(source.name if source else "", response.status_code).inc()
+            response = self._refusal(error, trace)
+            _tell_refusal(source, response.status_code, error, trace)
             await response(scope, receive, send)
-            return
+            return response.status_code
         await _answer(send, status, body)
+        return status
 
     async def _take(
-        self, source: Source | None, scope: Scope, receive: Receive
+        self,
+        source: Source | None,
+        scope: Scope,
+        headers: Mapping[str, str],
+        receive: Receive,
+        trace: str,
     ) -> tuple[int, bytes]:
         """Take one request in; return the status and body of its answer."""
         if source is None:
             raise NotFound("There is no source of this name.")
         if scope["method"] != "POST":
             raise MethodNotAllowed
-        request = await self._read(source, scope, receive)
-        header = request.headers.get(tracing.HEADER)
-        traceparent = tracing.continue_traceparent(header, self._random)
-        arrivals = receive_messages(source, request, self._ids, traceparent)
+        request = await self._read(source, scope, headers, receive)
+        arrivals = receive_messages(source, request, self._ids, trace)
         outcomes = await self._writer.write(arrivals) if arrivals else {}
         if arrivals and isinstance(arrivals[0].item, Unusable):
             await self._refuse_alone(arrivals[0], arrivals[0].item, outcomes)
@@ -105,28 +121,46 @@ class Hooks:
             capture_id, state = await self._writer.find(arrival.kept.recurrence)
         raise Parked(item.error, capture_id, state)
 
-    async def _read(self, source: Source, scope: Scope, receive: Receive) -> Request:
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+    async def _read(
+        self, source: Source, scope: Scope, headers: Mapping[str, str], receive: Receive
+    ) -> Request:
         _require_json(headers)
         body = await _body(headers, receive, source.body_bytes_max)
         query = scope["query_string"].decode("latin-1")
         return Request(headers, body, self._clock.now(), query)
 
-    def _refusal(self, error: Exception) -> Response:
+    def _refusal(self, error: Exception, trace: str) -> Response:
         """Return the answer to what was not taken; errors of ours get an id to look for."""
         if isinstance(error, MethodNotAllowed):
             return problems.plain(405, "Only POST is taken here.", {"Allow": "POST"})
         if isinstance(error, Problem):
             return problems.to_response(error)
         error_id = f"{self._random.getrandbits(64):016x}"
-        log.error("capture.failed", error_id=error_id, exc_info=error)
+        trace_id = tracing.trace_id(trace)
+        log.error("capture.failed", error_id=error_id, trace_id=trace_id, exc_info=error)
         return problems.plain(500, f"Something broke here; its error id is {error_id}.")
 
 
 class MethodNotAllowed(Exception):
     """The door takes POST only."""
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _tell_refusal(source: Source | None, status: int, error: Exception, trace: str) -> None:
+    """Count a refusal; say one line, of what was sent only where it was wrong."""
+    known = source.name if source else ""
+    metrics.REFUSED.labels(known, status).inc()
+    log.info(
+        "hook.refused",
+        source=known,
+        status=status,
+        reason=type(error).__name__,
+        pointers=[one.pointer for one in getattr(error, "errors", ())[:ERRORS_MAX]],
+        trace_id=tracing.trace_id(trace),
+    )
 
 
 def _require_json(headers: Mapping[str, str]) -> None:

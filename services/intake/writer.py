@@ -14,7 +14,8 @@ import structlog
 
 from leadloop.connection import Raced
 from leadloop.database import Database, is_unreachable
-from leadloop.errors import Overloaded
+from leadloop.errors import Overloaded, Problem, Unavailable
+from leadloop.logs import traces
 from leadloop.loop import let_gather
 from services.intake import aside, metrics
 from services.intake.handlers import Arrival, ReadAgain, record
@@ -63,7 +64,8 @@ class Writer:
         """Return once the arrivals are durable; outcomes by capture, repetitions left out.
 
         Raises:
-            Overloaded: Too many requests wait, or the database is away; come back later.
+            Overloaded: Too many requests wait; come back later.
+            Unavailable: The database is away; come back later.
         """
         if len(self._queue) >= self._waiting_max:
             raise Overloaded("Too many requests wait.", retry_after_seconds=RETRY_AFTER_SECONDS)
@@ -77,7 +79,7 @@ class Writer:
         """Return where a message is kept that was written before.
 
         Raises:
-            Overloaded: The database is away; come back later.
+            Unavailable: The database is away; come back later.
         """
         try:
             async with self._database.transaction() as work:
@@ -85,7 +87,7 @@ class Writer:
         except Exception as error:
             if not is_unreachable(error):
                 raise
-            raise _away() from error
+            raise _come_back(error) from error
         if found is None:
             raise LookupError(f"expected a capture of recurrence {recurrence}, found none")
         return found
@@ -148,11 +150,14 @@ class Writer:
         """Ask the senders to come back: nothing is wrong with what they sent."""
         log.warning("captures.turned_away", requests=len(batch), reason=type(error).__name__)
         for waiting in batch:
-            _fail(waiting, _away())
+            _fail(waiting, _come_back(error))
 
 
-def _away() -> Overloaded:
-    return Overloaded(
+def _come_back(error: Exception) -> Problem:
+    """Return the refusal for an error that is nobody's fault."""
+    if isinstance(error, Raced):
+        return Overloaded("Others were faster.", retry_after_seconds=RETRY_AFTER_SECONDS)
+    return Unavailable(
         "The database does not answer now.", retry_after_seconds=RETRY_AFTER_SECONDS
     )
 
@@ -174,4 +179,9 @@ def _observe(
         metrics.CAPTURES.labels(source, state).inc(count)
     metrics.COMMIT_SECONDS.observe(seconds)
     metrics.BATCH_MESSAGES.observe(len(arrivals))
-    log.info("captures.committed", messages=len(arrivals), duration_ms=round(seconds * 1000, 1))
+    log.info(
+        "captures.committed",
+        messages=len(arrivals),
+        duration_ms=round(seconds * 1000, 1),
+        **traces(arrival.traceparent for arrival in arrivals),
+    )

@@ -1,5 +1,6 @@
 """What people and programs ask of scoring: scores with their parts, and trying one out."""
 
+from datetime import tzinfo
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from leadloop.errors import Conflict, NotFound
 from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
 from leadloop.v1 import agreement_pb2, lead_pb2
 from leadloop.web import Router, WorkDep
+from leadloop.zones import UTC, AskedZone, zone_of
 from services.scoring import content, rules, shown, store, views
 from services.scoring.contract import facts_of
 from services.scoring.cycles import Cycle
@@ -100,9 +102,13 @@ async def get_score(lead_id: UUID, work: WorkDep, asked: AskedDep) -> ScoreOut:
 
 
 @router.get("/{lead_id}/explanation", response_class=PlainTextResponse)
-async def get_explanation(lead_id: UUID, work: WorkDep, asked: AskedDep) -> str:
+async def get_explanation(
+    lead_id: UUID, work: WorkDep, asked: AskedDep, zone: AskedZone = None
+) -> str:
     """Tell on one page why a lead has, or had, its score."""
-    return explain.page(await _explained(work, lead_id, asked))
+    body = await store.agreement_in_force(work.connection)
+    in_force = agreement_pb2.Agreement.FromString(body or b"")
+    return explain.page(await _explained(work, lead_id, asked, zone_of(in_force, zone)))
 
 
 @router.get("/{lead_id}/content")
@@ -127,9 +133,11 @@ async def _find(work: Work, lead_id: UUID) -> LeadState:
     return state
 
 
-async def _explained(work: Work, lead_id: UUID, asked: Asked) -> Explanation:
+async def _explained(
+    work: Work, lead_id: UUID, asked: Asked, zone: tzinfo = UTC
+) -> Explanation:
     found = await stood(work, await _find(work, lead_id), asked)
-    return explain.explained(found, is_asked=asked != Asked())
+    return explain.explained(found, is_asked=asked != Asked(), zone=zone)
 
 
 def _after(cursor: str | None) -> str:

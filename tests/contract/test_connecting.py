@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseDict
@@ -24,7 +25,7 @@ def block(language):
 
 @pytest.fixture
 def is_ours():
-    names = {}
+    names: dict[str, Any] = {}
     exec(block("python"), names)
     return names["is_ours"]
 
@@ -35,7 +36,7 @@ def posted(secrets, now):
     event = ParseDict(example["data"], EVENT_TYPES[example["type"]]())
     endpoint = Endpoint("e", "https://crm.example", tuple(map(decode_secret, secrets)))
     delivery = Delivery(
-        "d", "e", "01a206c3-183d-764b-875b-a8e126561929", example["type"], event.lead_id, "",
+        "d", "e", "01a206c3-183d-764b-875b-a8e126561929", example["type"], "lead", "",
         event, now, 1, now, now, None,
     )  # fmt: skip
     body = body_of(delivery.event_type, event, now)

@@ -104,12 +104,27 @@ async def test_a_score_is_explained_by_e_mail_address_by_id_and_as_of_a_day(loop
 
     assert page == same
     assert page.startswith(f"Ada Lovelace (lead {taken['lead_id']})\nTier B, 30 points")
-    assert "As of 2026-03-02 23:59 UTC" in today
+    assert "As of 2026-03-03 00:59 CET" in today
     assert (shown["lead_id"], shown["total"]) == (taken["lead_id"], 30)
 
 
-async def test_an_address_of_nobody_is_refused_without_repeating_it(loop):
-    result = await loop.command(cli.app, "explain", "nobody@example.com")
+async def test_a_story_is_told_by_e_mail_address_too_and_in_any_zone(loop):
+    taken = (await loop.client.post("/v1/leads", ADA)).json()
+    await loop.settle()
+
+    told = await loop.told(cli.app, "timeline", "Ada@Example.com")
+    elsewhere = await loop.told(cli.app, "timeline", taken["lead_id"], "--zone", "Asia/Tokyo")
+    page = await loop.told(cli.app, "explain", taken["lead_id"], "--zone", "Asia/Tokyo")
+
+    assert told.startswith(f"Lead {taken['lead_id']}, times in Europe/Berlin\n")
+    assert "  10:00:00  intake" in told
+    assert "  18:00:00  intake" in elsewhere
+    assert "last on 2026-03-02 18:00 JST" in page
+
+
+@pytest.mark.parametrize("command", ["explain", "timeline"])
+async def test_an_address_of_nobody_is_refused_without_repeating_it(loop, command):
+    result = await loop.command(cli.app, command, "nobody@example.com")
 
     assert isinstance(result.exception, Refused)
     assert str(result.exception) == "no lead has this e-mail address"

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 # Imported for what it registers.
 from leadloop import metrics  # noqa: F401  # the names below come from the registry it fills
@@ -16,6 +20,15 @@ from services.intake import readings  # noqa: F401  # as above
 
 ROOT = Path(__file__).parents[2]
 PORTS = {"intake": 8001, "scoring": 8002, "handoff": 8003, "feedback": 8004}
+MAKE_ALL = """
+from leadloop.clock import SystemClock
+from leadloop.ids import Ids
+from leadloop.metrics import exposition
+from services.rooms import ROOMS, build_service
+
+made = [build_service(room, clock=SystemClock(), ids=Ids()) for room in ROOMS]
+print(exposition().decode())
+"""
 METRIC = re.compile(r"\bleadloop_[a-z_]+")
 
 
@@ -53,6 +66,40 @@ def panels() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
 def test_an_alert_asks_for_metrics_that_exist(alert: dict[str, Any]) -> None:
     assert set(METRIC.findall(alert["expr"])) <= metric_names()
+
+
+@pytest.fixture(scope="session")
+def first_scrape() -> list[Sample]:
+    """What the four services show when they were made and nothing happened yet."""
+    made = subprocess.run(
+        [sys.executable, "-c", MAKE_ALL], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    families = text_string_to_metric_families(made.stdout)
+    return [sample for family in families for sample in family.samples]
+
+
+def counted(alert: dict[str, Any]) -> list[tuple[str, str]]:
+    """The counters that an alert asks for, each with its conditions on labels."""
+    counters = re.compile(r"\b(leadloop_[a-z_]+_(?:total|bucket))(?:\{([^}]*)\})?")
+    return counters.findall(alert["expr"])
+
+
+def fits(sample: Sample, name: str, conditions: str) -> bool:
+    asked = re.findall(r'(\w+)(=~|!=|=)"([^"]*)"', conditions)
+    return sample.name == name and all(
+        (re.fullmatch(value, sample.labels.get(label, "")) is not None) == (how != "!=")
+        for label, how, value in asked
+    )
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_what_an_alert_counts_is_there_before_anything_happened(
+    alert: dict[str, Any], first_scrape: list[Sample]
+) -> None:
+    for name, conditions in counted(alert):
+        found = [one for one in first_scrape if fits(one, name, conditions)]
+        assert found, f"{name}{{{conditions}}} comes only with its first event"
+        assert {one.value for one in found} == {0}
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])

@@ -9,9 +9,10 @@ from typing import Final
 from leadloop.errors import Rejected
 from services.lab.history.export import Told as Export
 from services.lab.simulation import history
+from services.lab.simulation.pattern import Pattern
 from services.lab.simulation.report import QUARTER_WEEKS
 from services.lab.simulation.runs import Coming
-from services.lab.simulation.stream import Pattern, Stream
+from services.lab.simulation.stream import Stream
 from services.lab.simulation.team import PEOPLE_MAX, Team, alike, market_of
 from services.lab.simulation.team_file import read_team
 from services.lab.simulation.trial import Trial, read_trial

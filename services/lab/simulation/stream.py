@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from random import Random
 from zoneinfo import ZoneInfo
 
 from leadloop.errors import Rejected
 from services.feedback.rules import Return
 from services.lab.simulation.leads import Lead, Prospect, Seen
+from services.lab.simulation.pattern import Pattern
 from services.lab.simulation.world import ComeBack
 from services.scoring.definition import Activity
 from services.scoring.standings import Standing
@@ -19,13 +19,6 @@ _OFFICE_DAYS, _OPENS, _CLOSES = 5, 8, 18
 _WEEK_SECONDS = 7 * 86_400
 _OFFICE_SECONDS = (_CLOSES - _OPENS) * 3_600
 _BACK_AFTER_DAYS_MAX = 30
-
-
-class Pattern(StrEnum):
-    """When leads come."""
-
-    OFFICE = "office"
-    EVEN = "even"
 
 
 @dataclass(frozen=True)

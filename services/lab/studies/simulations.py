@@ -12,8 +12,8 @@ from services.lab.simulation.asked import (
     team_of,
     with_models,
 )
+from services.lab.simulation.pattern import Pattern
 from services.lab.simulation.runs import Coming
-from services.lab.simulation.stream import Pattern
 from services.lab.simulation.trial import Trial, read_trial
 from services.lab.simulation.whole import Question, answer, closed_told
 from services.lab.studies.telling import Teller

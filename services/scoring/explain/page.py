@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
+from leadloop.zones import UTC
 from services.scoring import fading
 from services.scoring.cycles import Stage
 from services.scoring.definition import Activity, Axis
@@ -50,6 +51,7 @@ class Explanation:
         steps: What would change the score.
         is_asked: A moment or a version was asked for by name.
         prediction: Of the model that the agreement names; None without one at hand.
+        zone: That times are told in.
     """
 
     stood: Stood
@@ -58,35 +60,36 @@ class Explanation:
     steps: Sequence[Step] = ()
     is_asked: bool = False
     prediction: Prediction | None = None
+    zone: tzinfo = UTC
 
 
-def explained(stood: Stood, *, is_asked: bool = False) -> Explanation:
+def explained(stood: Stood, *, is_asked: bool = False, zone: tzinfo = UTC) -> Explanation:
     """Find out what there is to say about a score."""
     agreement, score = stood.agreement, stood.score
     if agreement is None:
-        return Explanation(stood, is_asked=is_asked)
+        return Explanation(stood, is_asked=is_asked, zone=zone)
     lead = Lead(stood.standing, stood.facts, agreement, stood.at)
     missing = missing_to_next_tier(
         stood.standing, score.sums, stood.facts, agreement, score.tier
     )
     prediction = foreseen.prediction_of(lead)
-    return Explanation(stood, missing, fade(lead), steps(lead), is_asked, prediction)
+    return Explanation(stood, missing, fade(lead), steps(lead), is_asked, prediction, zone)
 
 
 def page(explained: Explanation) -> str:
     """Return the page as plain text."""
     if explained.stood.agreement is None:
-        lines = [*_head(explained), *_cycles(explained.stood)]
+        lines = [*_head(explained), *_cycles(explained)]
     else:
         lines = [
             *_head(explained),
-            *_points(explained.stood),
+            *_points(explained),
             *foreseen.lines(explained.stood.agreement, explained.prediction),
             *_gates(explained.stood),
             *_next(explained),
             *_steps(explained),
             *_fades(explained),
-            *_cycles(explained.stood),
+            *_cycles(explained),
         ]
     return "\n".join([*lines, ""])
 
@@ -95,7 +98,7 @@ def _head(explained: Explanation) -> Iterator[str]:
     stood = explained.stood
     yield _who(stood)
     if explained.is_asked:
-        yield f"As of {_time(stood.at)}: what was known and done by then"
+        yield f"As of {_time(stood.at, explained.zone)}: what was known and done by then"
     if stood.agreement is None:
         yield "No agreement is signed yet: nothing is scored."
         return
@@ -120,27 +123,28 @@ def _who(stood: Stood) -> str:
     return f"{told} (lead {stood.lead_id})" if told else f"Lead {stood.lead_id}"
 
 
-def _points(stood: Stood) -> Iterator[str]:
+def _points(explained: Explanation) -> Iterator[str]:
+    stood = explained.stood
     titles = {Axis.FIT: "Who they are", Axis.ENGAGEMENT: "What they did"}
     for axis, title in titles.items():
         parts = [part for part in stood.score.parts if part.axis is axis]
         yield ""
         yield f"{title}: {_counted(sum(part.points for part in parts), 'point')}"
         for part in parts:
-            told = f"  {part.points:>+5}  {part.rule:<{_WIDTH}}  {_evidence(part, stood)}"
+            told = f"  {part.points:>+5}  {part.rule:<{_WIDTH}}  {_evidence(part, explained)}"
             yield told.rstrip()
             yield from _taken(part)
         if not parts:
             yield f"{_INDENT}no rule holds"
 
 
-def _evidence(part: Part, stood: Stood) -> str:
+def _evidence(part: Part, explained: Explanation) -> str:
     """Tell the activities behind a part: how many, and the newest one."""
     if part.evidence is None:
         return ""
     times = _counted(part.evidence.times, "time")
-    told = f"{times}, last on {_time(part.evidence.occurred_at)}"
-    activity = stood.evidence.get(part.evidence.activity_id)
+    told = f"{times}, last on {_time(part.evidence.occurred_at, explained.zone)}"
+    activity = explained.stood.evidence.get(part.evidence.activity_id)
     return told if activity is None else f"{told}: {_about(activity)}"
 
 
@@ -224,24 +228,28 @@ def _fades(explained: Explanation) -> Iterator[str]:
     if found is None:
         return
     then = f"tier {found.tier}" if found.tier else "no tier"
+    since = _time(fading.midnight(found.day), explained.zone)
     yield ""
-    yield f"If nothing happens: {then} from {fading.midnight(found.day):%Y-%m-%d} on."
+    yield f"If nothing happens: {then} from {since} on."
 
 
-def _cycles(stood: Stood) -> Iterator[str]:
+def _cycles(explained: Explanation) -> Iterator[str]:
     """Tell the times with sales, and what keeps the next one from beginning."""
+    stood, zone = explained.stood, explained.zone
     if stood.cycles:
         yield ""
     for record in stood.cycles:
-        line = f"Cycle {record.cycle} (tier {record.tier}) since {_time(record.opened_at)}: "
+        line = (
+            f"Cycle {record.cycle} (tier {record.tier}) since {_time(record.opened_at, zone)}: "
+        )
         line += _STAGES[Stage(record.stage)]
         if record.closed_at is not None:
-            line += f" on {_time(record.closed_at)}"
+            line += f" on {_time(record.closed_at, zone)}"
         yield line + (f", {record.reason}" if record.reason else "")
-    yield from _waits(stood)
+    yield from _waits(stood, zone)
 
 
-def _waits(stood: Stood) -> Iterator[str]:
+def _waits(stood: Stood, zone: tzinfo) -> Iterator[str]:
     cycle, agreement = stood.cycle, stood.agreement
     if cycle.stage in _FOR_GOOD:
         yield _FOR_GOOD[cycle.stage]
@@ -250,7 +258,8 @@ def _waits(stood: Stood) -> Iterator[str]:
         yield f"It has had all {agreement.cycles_max} agreed cycles: nothing begins another."
         return
     if cycle.not_before is not None and cycle.not_before > stood.at:
-        yield f"Cools down until {_time(cycle.not_before)}; then something new they did counts."
+        until = _time(cycle.not_before, zone)
+        yield f"Cools down until {until}; then something new they did counts."
     reason = (
         agreement.reason(cycle.reason) if agreement and cycle.stage is Stage.RETURNED else None
     )
@@ -274,5 +283,5 @@ def _cut(value: str) -> str:
     return value if len(value) <= _VALUE_LENGTH_MAX else value[:_VALUE_LENGTH_MAX] + "..."
 
 
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def _time(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"

@@ -289,6 +289,7 @@ BAD_QUESTIONS = {
     "/v1/reports/funnel?from=0001-01-01&to=0001-01-02": 200,
     "/v1/reports/service-levels?from=0001-01-01&to=9999-12-31": 200,
     "/v1/outcomes?type=Nothing": 422,
+    "/v1/outcomes?handoff_id=x": 422,
     "/v1/outcomes/deals/D1": 404,
     "/v1/outcomes/deals/": 422,
     f"/v1/outcomes/deals/{'x' * 201}": 422,

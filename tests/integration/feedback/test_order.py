@@ -150,12 +150,12 @@ async def test_what_is_known_is_right(signed):
     await handled(signed, [[event] for topic in the_topics() for event in topic])
 
     cycles = await signed.rows(
-        "SELECT owner_id, tier, reason, is_complete FROM cycles WHERE lead_id = "
+        "SELECT owner_id, tier, reason, is_complete, missing FROM cycles WHERE lead_id = "
         f"'{ADA}' ORDER BY cycle"
     )
     assert [tuple(row) for row in cycles] == [
-        ("jo", "A", "no_budget", True),
-        ("eva", "B", None, False),
+        ("jo", "A", "no_budget", True, ""),
+        ("eva", "B", None, False, "phone"),
     ]
     leads = await signed.rows(
         "SELECT source, first_campaign, last_campaign FROM leads ORDER BY captured_at"

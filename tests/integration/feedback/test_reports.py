@@ -1,3 +1,6 @@
+from datetime import datetime
+from urllib.parse import urlencode
+
 import pytest
 
 from leadloop.events import timestamp
@@ -131,6 +134,10 @@ async def test_the_service_levels_of_both_sides(signed):
     assert (month["month"], month["qualified"]) == ("2026-03", 2)
     assert (month["accepted_percent"], month["accepted_percent_owed"]) == (50, 70)
     assert (month["complete_percent"], month["complete_percent_owed"]) == (50, 80)
+    assert month["missing"] == {"phone": 1}
+    # Ten hours of a month of 31 days, of which 200 are owed.
+    assert (month["owed"], month["owed_per_month"], month["owed_days"]) == (3, 200, 0.4)
+    assert datetime.fromisoformat(answer["agreed_at"]) == MONDAY_MORNING
 
 
 async def test_two_versions_in_a_period_show_all_that_was_agreed(signed):
@@ -154,6 +161,37 @@ async def test_the_reasons_by_campaign(signed):
     assert [first["group"], second["group"]] == ["autumn", "spring"]
     assert (first["label"], first["leads"], first["percent"]) == ("No budget", 1, 100)
     assert second["reason"] == "elsewhere"
+
+
+async def test_a_campaign_is_that_of_the_first_touch_or_of_the_last_when_asked_for(signed):
+    offline = captured(campaign="", minutes=0)
+    await signed.hear(offline, captured(campaign="q4", source="mautic", minutes=1))
+    await signed.hear(qualified(), routed(), rejected())
+
+    (returned,) = await signed.promised("LeadReturned")
+    found = {
+        (name, touch): [
+            row["group"] for row in await rows(signed, f"/v1/reports/{name}", **asked)
+        ]
+        for name in ("funnel", "reasons")
+        for touch, asked in (
+            ("", {}),
+            ("first", {"touch": "first"}),
+            ("last", {"touch": "last"}),
+        )
+    }
+
+    assert returned.touch.campaign == "q4"
+    for name in ("funnel", "reasons"):
+        assert found[name, ""] == found[name, "first"] == [""]
+        assert found[name, "last"] == ["q4"]
+
+
+async def test_a_touch_is_refused_where_none_counts(signed):
+    answer = await signed.http.get("/v1/reports/funnel", by="source", touch="last")
+
+    assert answer.status == 422
+    assert answer.json()["errors"][0]["pointer"] == "query touch"
 
 
 @pytest.mark.parametrize("name", ["funnel", "service-levels", "reasons"])
@@ -197,6 +235,56 @@ async def test_the_timeline_is_paged_and_holds_no_contact(signed):
     stored = b"".join(row.value for row in await signed.rows("SELECT value FROM timeline"))
     assert b"example.com" not in stored
     assert b"+4930" not in stored
+
+
+async def test_every_page_of_a_timeline_knows_what_was_first_and_who_is_who(signed):
+    await signed.hear(
+        captured(minutes=1), routed(), accepted(actor="eva"), captured(BOB, minutes=3)
+    )
+    late = captured(minutes=0)
+    late.is_new = False
+    await signed.hear(late, captured(minutes=9))
+    merge = lead.LeadsMerged(
+        lead_id=ADA, merged_lead_id=BOB, reason="one", merged_at=timestamp(after(10))
+    )
+    await signed.hear(merge)
+
+    told, query = [], {"limit": 1}
+    while True:
+        page = (await signed.http.get(f"/v1/timelines/{BOB}", **query)).json()
+        told += [item["sentence"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+
+    assert [sentence for sentence in told if "eard of" in sentence] == [
+        "First heard of through hubspot",
+        *["Heard of again through hubspot"] * 3,
+    ]
+    assert "Eva accepts" in told
+
+
+async def test_times_are_told_in_the_zone_of_the_agreement_unless_another_is_asked_for(room):
+    await room.hear(captured())
+
+    async def first_line(**query):
+        target = f"/v1/timelines/{ADA}?{urlencode(query)}"
+        answer = await room.http.request("GET", target, headers={"accept": "text/plain"})
+        return answer.body.decode().splitlines()[0].partition(", ")[2]
+
+    assert await first_line() == "times in UTC"
+    await room.sign()
+    assert await first_line() == "times in Europe/Berlin"
+    assert await first_line(zone="Asia/Tokyo") == "times in Asia/Tokyo"
+    refused = await room.http.get(f"/v1/timelines/{ADA}", zone="Atlantis/Capital")
+    assert refused.status == 422
+    assert refused.json()["errors"] == [
+        {
+            "pointer": "query zone",
+            "expected": "an IANA time zone such as Europe/Berlin",
+            "found": "a string",
+        }
+    ]
 
 
 async def test_a_forgotten_lead_has_no_timeline_and_still_counts(signed):

@@ -57,6 +57,18 @@ async def test_a_reason_that_reroutes_returns_nothing(signed):
     assert (reason, consequence) == ("elsewhere", agreement_pb2.CONSEQUENCE_REROUTE)
 
 
+async def test_events_that_feedback_does_not_deliver_can_not_be_subscribed_to(signed):
+    refused = await signed.http.post(
+        "/v1/outcomes/endpoints",
+        {"url": "http://marketing.test/hook", "event_types": ["HandoffRouted"]},
+    )
+
+    assert refused.status == 422
+    (error,) = refused.json()["errors"]
+    assert error["expected"].startswith("one of DealLost, DealOpened")
+    assert error["found"] == "HandoffRouted, an event of handoffs.v1"
+
+
 async def test_a_return_is_delivered_to_marketings_endpoint(signed):
     made = await signed.http.post(
         "/v1/outcomes/endpoints",

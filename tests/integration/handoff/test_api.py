@@ -10,6 +10,8 @@ from tests.integration.handoff.floor import only, qualified
 from tests.receivers import listening
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+NOBODY_CALLS = {"actor": "nobody", "channel": "call", "result": "connected"}
+AN_ACTOR = "the id of a person in sales (GET /v1/people), or program: and a name"
 MINUTE = timedelta(minutes=1)
 
 
@@ -151,7 +153,7 @@ async def test_a_command_that_comes_too_late_says_how_things_stand(floor):
 
 
 async def test_after_the_end_nothing_is_possible(floor):
-    await floor.staffed("ann")
+    await floor.staffed("ann", "ben")
     handoff = await floor.hand_over()
     await floor.command(handoff["id"], "reject", reason="competitor")
 
@@ -166,10 +168,18 @@ async def test_after_the_end_nothing_is_possible(floor):
 @pytest.mark.parametrize(
     ("command", "told", "pointer", "expected"),
     [
-        ("accept", {"actor": ""}, "/actor", ""),
+        ("accept", {"actor": ""}, "/actor", AN_ACTOR),
         ("accept", {"actor": 7}, "/actor", ""),
-        ("accept", {"actor": "a" * 101}, "/actor", ""),
-        ("accept", {"actor": "a\x00b"}, "/actor", ""),
+        ("accept", {"actor": "a" * 101}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "a\x00b"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "Ann Lee"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "nobody"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "Ann"}, "/actor", AN_ACTOR),
+        ("accept", {"actor": "program:"}, "/actor", AN_ACTOR),
+        ("attempt", NOBODY_CALLS, "/actor", AN_ACTOR),
+        ("reject", {"actor": "nobody", "reason": "no_budget"}, "/actor", AN_ACTOR),
+        ("recycle", {"actor": "nobody", "reason": "no_budget"}, "/actor", AN_ACTOR),
+        ("convert", {"actor": "nobody"}, "/actor", AN_ACTOR),
         ("accept", {"actor": "ann", "colour": "red"}, "/colour", ""),
         ("reject", {"actor": "ann"}, "/reason", ""),
         (
@@ -241,6 +251,7 @@ async def test_a_recycling_that_does_not_fit_names_the_field(
         ("POST", f"/v1/handoffs/{NOBODY}/dance", {"actor": "ann"}, 404, None),
         ("GET", "/v1/handoffs?state=asleep", None, 422, "query state"),
         ("GET", "/v1/handoffs?due_before=soon", None, 422, "query due_before"),
+        ("GET", "/v1/handoffs?changed_since=2026-03-02", None, 422, "query changed_since"),
         ("GET", "/v1/handoffs?cursor=x", None, 400, "query cursor"),
         ("GET", "/v1/handoffs?limit=0", None, 422, "query limit"),
         ("GET", "/v1/people/nobody", None, 404, None),
@@ -250,7 +261,6 @@ async def test_a_recycling_that_does_not_fit_names_the_field(
         ("PUT", "/v1/people/ann", {"name": "A", "email": "nowhere"}, 422, "/email"),
         ("PUT", "/v1/people/ann", {"name": "A", "available": "later"}, 422, "/available"),
         ("PUT", "/v1/people/ann", {"name": "A", "away_until": "soon"}, 422, "/away_until"),
-        ("PUT", "/v1/people/ann", {"name": "A", "queue": "A Team"}, 422, "/queue"),
     ],
 )
 async def test_bad_requests_are_refused_by_name(floor, method, path, body, status, pointer):
@@ -283,6 +293,50 @@ async def test_lists_are_narrowed_and_paged_newest_first(floor):
     assert await count("due_before=2026-03-02T09:15:00Z") == 0
 
 
+async def test_who_was_away_asks_for_what_changed_meanwhile(floor):
+    await floor.staffed("ann")
+    ids = [(await floor.hand_over())["id"] for _ in range(6)]
+    untouched, ended_before, tried, warned, ended, _ = ids
+    await floor.command(ended_before, "reject", reason="no_budget")
+    for one in (untouched, tried, ended):
+        await floor.command(one, "attempt", channel="call", result="connected")
+    left_at = MONDAY_MORNING + MINUTE
+    floor.clock.advance_to(left_at)
+    await floor.command(tried, "attempt", channel="call", result="connected")
+    await floor.command(ended, "convert", deal_id="D-1")
+    fresh = (await floor.hand_over())["id"]
+    await floor.command(ids[5], "accept")
+
+    async def changed(since: str, limit: int = 50) -> list[str]:
+        found: list[str] = []
+        more: str | None = ""
+        while more is not None:
+            query = f"changed_since={since}&limit={limit}" + (more and f"&cursor={more}")
+            page = (await floor.ask("GET", f"/v1/handoffs?{query}")).json
+            found += [one["id"] for one in page["items"]]
+            more = page["next"]
+        return found
+
+    assert await changed("2026-03-02T09:01:00Z", limit=1) == [fresh, ids[5], ended, tried]
+    await floor.wait(7 * MINUTE)
+    assert await changed("2026-03-02T09:01:01Z") == [warned]
+    assert len(await changed("2026-03-02T09:00:00Z")) == 7
+
+
+@pytest.mark.parametrize("queue", ["typo", "A Team", "Sales", ""])
+async def test_a_queue_that_nothing_is_routed_to_is_refused_and_not_made(floor, queue):
+    await floor.staffed("ann")
+
+    refused = await floor.hire("ben", queue=queue)
+    told = await floor.hire("ben", queue="sales")
+
+    assert refused.status == 422
+    (error,) = refused.json["errors"]
+    assert (error["pointer"], error["expected"]) == ("/queue", "'sales'")
+    assert (told.status, told.json["queue"]) == (200, "sales")
+    assert [one["name"] for one in (await floor.ask("GET", "/v1/queues")).json] == ["sales"]
+
+
 async def test_people_are_paged_and_changed_without_losing_their_turn(floor):
     await floor.staffed("ann", "ben", "cat")
     await floor.hand_over()
@@ -294,6 +348,17 @@ async def test_people_are_paged_and_changed_without_losing_their_turn(floor):
     first = (await floor.ask("GET", "/v1/people?limit=2")).json
     second = (await floor.ask("GET", f"/v1/people?limit=2&cursor={first['next']}")).json
     assert [one["id"] for one in first["items"] + second["items"]] == ["ann", "ben", "cat"]
+
+
+async def test_events_that_handoff_does_not_deliver_can_not_be_subscribed_to(floor):
+    told = {"url": "http://127.0.0.1:9/crm", "event_types": ["HandoffRouted", "LeadReturned"]}
+
+    refused = await floor.ask("POST", "/v1/endpoints", told)
+
+    assert refused.status == 422
+    (error,) = refused.json["errors"]
+    assert error["pointer"] == "/event_types/1"
+    assert error["found"] == "LeadReturned, an event of outcomes.v1"
 
 
 async def test_subscribed_endpoints_get_signed_events_under_their_ids(floor):

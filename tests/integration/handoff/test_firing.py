@@ -63,6 +63,29 @@ async def test_a_breach_with_nobody_else_there_escalates(floor):
     assert await floor.names() == ["ClockWarned", "ClockBreached", "HandoffEscalated"]
 
 
+@pytest.mark.parametrize(
+    ("people", "at_once"),
+    [
+        (("ann", "ben"), ["ClockBreached", "HandoffReassigned"]),
+        (("ann",), ["ClockBreached", "HandoffEscalated", "ClockWarned"]),
+    ],
+)
+async def test_only_who_keeps_the_lead_is_warned_at_the_moment_of_a_breach(
+    floor, people, at_once
+):
+    await floor.staffed(*people)
+    await floor.take(an_agreement(2, accept=30))
+    await floor.hand_over(version=2)
+    await floor.wait(29 * MINUTE)
+    await floor.published()
+
+    await floor.wait(MINUTE)
+
+    events = await floor.published()
+    assert [type(event).__name__ for event in events] == at_once
+    assert {moment(event.occurred_at) - MONDAY_MORNING for event in events} == {30 * MINUTE}
+
+
 async def test_clocks_stand_still_over_the_night(floor):
     await floor.staffed("ann", "ben")
     floor.clock.advance_to(MONDAY_MORNING + 6 * HOUR + 50 * MINUTE)
@@ -204,7 +227,10 @@ async def test_rerouting_timers_and_qualifying_at_once_come_to_an_end(make_floor
 
     answers, *_ = await asyncio.gather(
         asyncio.gather(
-            *(here.command(one, "reject", "boss", reason="wrong_territory") for one in ids)
+            *(
+                here.command(one, "reject", "program:crm", reason="wrong_territory")
+                for one in ids
+            )
         ),
         there.fire_timers(),
         there.take(*(qualified() for _ in range(20))),

@@ -129,6 +129,20 @@ async def test_leads_wait_with_a_reason_until_somebody_is_there(floor):
     assert moment(released.clocks[0].started_at) == floor.clock.now()
 
 
+async def test_a_queue_counts_its_people_and_who_of_them_is_there(floor):
+    await floor.staffed("ann", "ben")
+    await floor.hire("cat", available=False)
+    back = MONDAY_MORNING + MINUTE
+    await floor.hire("dan", away_until=back.isoformat())
+
+    (queue,) = (await floor.ask("GET", "/v1/queues")).json
+    floor.clock.advance_to(back)
+    (later,) = (await floor.ask("GET", "/v1/queues")).json
+
+    assert (queue["name"], queue["people"], queue["available"]) == ("sales", 4, 2)
+    assert (later["people"], later["available"]) == (4, 3)
+
+
 async def test_whoever_returns_by_the_clock_gets_what_waits_at_that_moment(floor):
     await floor.staffed()
     back = MONDAY_MORNING + 40 * MINUTE

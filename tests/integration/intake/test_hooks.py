@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from leadloop.events import moment
 from leadloop.v1.lead_pb2 import ActivityRecorded, LeadCaptured
@@ -25,6 +27,14 @@ from tests.intake_builders import (
 from tests.intake_promises import count, promised
 
 OPEN = {"content-type": "application/json"}
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def traced(posted: Posted) -> Posted:
+    header = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+    return Posted(posted.source, posted.body, {**posted.headers, **header})
 
 
 async def test_a_form_becomes_a_lead_and_one_event(intake):
@@ -190,13 +200,116 @@ async def test_a_thin_event_and_its_person_at_once_never_miss_each_other(make_in
 
 
 async def test_an_event_continues_the_trace_of_its_request(intake):
-    trace = "0af7651916cd43dd8448eb211c80319c"
-    posted = by_site(a_form())
-    headers = {**posted.headers, "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    await post(intake.app, traced(by_site(a_form())))
 
-    await post(intake.app, Posted("site", posted.body, headers))
+    assert await count(intake.database, f"outbox WHERE traceparent LIKE '00-{TRACE}-%'") == 1
 
-    assert await count(intake.database, f"outbox WHERE traceparent LIKE '00-{trace}-%'") == 1
+
+def answered(status: int, method: str = "POST") -> float:
+    """Count the hooks that were answered so."""
+    labels = {"service": "intake", "route": "/hooks/{source}", "method": method}
+    found = REGISTRY.get_sample_value(
+        "leadloop_http_requests_total", {**labels, "status": str(status)}
+    )
+    return found or 0
+
+
+def timed() -> float:
+    labels = {"service": "intake", "route": "/hooks/{source}"}
+    return REGISTRY.get_sample_value("leadloop_http_request_seconds_count", labels) or 0
+
+
+async def test_hooks_are_counted_and_timed_beside_all_other_requests(intake):
+    before = [answered(202), answered(401), answered(404), answered(405, "GET"), timed()]
+
+    await post(intake.app, by_site(a_form()))
+    await post(intake.app, by_site(a_form(), secret="x"))
+    await post(intake.app, Posted("nobody", b"{}", {}))
+    await call(intake.app, "GET", "/hooks/site")
+
+    after = [answered(202), answered(401), answered(404), answered(405, "GET"), timed()]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1, 1, 4]
+
+
+async def test_a_sender_that_hangs_up_is_counted_too(intake):
+    before = answered(499)
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(_):
+        raise AssertionError("nobody is there")
+
+    path = "/hooks/site"
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
+    await intake.app(scope, receive, send)
+
+    assert answered(499) == before + 1
+
+
+async def test_a_taken_message_is_a_line_with_its_trace(intake):
+    with capture_logs() as logs:
+        await post(intake.app, traced(by_site(a_form())))
+
+    (line,) = logs
+    assert line.pop("duration_ms") >= 0
+    assert line == {
+        "event": "captures.committed",
+        "messages": 1,
+        "traces": 1,
+        "trace_ids": [TRACE],
+        "log_level": "info",
+    }
+
+
+@pytest.mark.parametrize(
+    ("posted", "source", "status", "reason", "pointers"),
+    [
+        (
+            by_site(a_form(), secret="x"),
+            "site",
+            401,
+            "Unauthorized",
+            ["header x-signature-256"],
+        ),
+        (Posted("ada@example.com", b"{}", {}), "", 404, "NotFound", []),
+        (
+            Posted("open", b"{}", {"content-type": "text/plain"}),
+            "open",
+            415,
+            "UnsupportedMedia",
+            ["header content-type"],
+        ),
+    ],
+)
+async def test_a_refused_message_is_a_line_with_its_trace_and_nothing_that_was_sent(
+    intake, posted, source, status, reason, pointers
+):
+    with capture_logs() as logs:
+        await post(intake.app, traced(posted))
+
+    assert logs == [
+        {
+            "event": "hook.refused",
+            "source": source,
+            "status": status,
+            "reason": reason,
+            "pointers": pointers,
+            "trace_id": TRACE,
+            "log_level": "info",
+        }
+    ]
+
+
+async def test_intake_is_ready_while_its_relay_waits_for_the_broker(intake, clock):
+    intake.database.note_moved("relay")
+    clock.advance_to(clock.now() + timedelta(minutes=5))
+
+    ready = await call(intake.app, "GET", "/readyz")
+    taken = await post(intake.app, by_site(a_form()))
+
+    assert (ready.status, taken.status) == (200, 202)
+    assert ready.json["loops"] == {"relay": "has made no pass for too long"}
 
 
 async def test_a_text_that_postgresql_can_not_keep_is_taken_without_it(intake):

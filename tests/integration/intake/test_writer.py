@@ -4,7 +4,10 @@ import asyncio
 
 from sqlalchemy import text
 
-from tests.intake_builders import a_form, by_site, post
+from services.intake.app import build
+from services.intake.settings import Settings
+from services.intake.sources import parse_sources
+from tests.intake_builders import ENVIRON, SOURCES, a_form, by_site, call, post
 from tests.intake_promises import count, execute, promised
 
 POISON = """
@@ -78,6 +81,20 @@ async def test_a_database_that_is_away_is_a_503_and_nothing_is_lost(intake):
     assert first.status in {202, 503}
     assert second.status == 202
     assert await count(intake.database, "leads WHERE email = 'after@example.com'") == 1
+
+
+async def test_a_database_that_never_was_there_is_told_as_away(make_intake, clock, ids):
+    settings = Settings(database_url="postgresql+asyncpg://postgres@127.0.0.1:9/none")
+    sources = parse_sources(SOURCES, ENVIRON)
+    intake = build(settings, clock=clock, ids=ids, sources=sources)
+
+    answer = await post(intake.app, by_site(a_form(at=clock.now().isoformat())))
+    ready = await call(intake.app, "GET", "/readyz")
+    await intake.close()
+
+    assert (answer.status, answer.json["title"]) == (503, "Not available now")
+    assert answer.headers["retry-after"] == "1"
+    assert (ready.status, list(ready.json["checks"])) == (503, ["database"])
 
 
 async def test_closing_waits_for_what_is_under_way(make_intake):

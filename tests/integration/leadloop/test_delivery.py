@@ -1,10 +1,11 @@
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from leadloop import delivery_store, endpoint_store, signing
 from leadloop.attempts import Answer
@@ -35,6 +36,19 @@ def loop(make_loop):
     return make_loop()
 
 
+async def disable(database, endpoint: str) -> None:
+    async with database.transaction() as work:
+        await delivery_store.disable(work.connection, [endpoint], "for a test")
+
+
+async def replay(database, since: datetime) -> int:
+    """Replay what was not delivered of all endpoints, up to this moment and with it."""
+    async with database.transaction() as work:
+        work.wakes.add(DELIVERIES)
+        span = delivery_store.Since(since, work.now + timedelta(seconds=1), None)
+        return await delivery_store.replay_since(work.connection, span, work.now)
+
+
 async def test_an_event_reaches_its_endpoint_signed(database, loop, receiver, clock):
     await add_endpoint(database, receiver.url)
 
@@ -59,6 +73,28 @@ async def test_an_event_reaches_its_endpoint_signed(database, loop, receiver, cl
     assert await deliveries(database) == [("delivered", 1, 204)]
 
 
+async def test_what_was_taken_is_one_line_that_names_its_traces(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with database.transaction(f"00-{trace}-00f067aa0ba902b7-01") as work:
+        await enqueue(work, await promise(work, [Promise(accepted())]))
+
+    with capture_logs() as logs:
+        await run_until_idle(loop, clock)
+
+    assert logs == [
+        {
+            "event": "deliveries.settled",
+            "delivered": 1,
+            "traces": 1,
+            "trace_ids": [trace],
+            "log_level": "info",
+        }
+    ]
+
+
 async def test_each_endpoint_gets_the_types_it_asked_for(database, loop, receiver, clock):
     await add_endpoint(database, receiver.url + "/all")
     await add_endpoint(database, receiver.url + "/routed", types=["leadloop.v1.HandoffRouted"])
@@ -73,14 +109,73 @@ async def test_each_endpoint_gets_the_types_it_asked_for(database, loop, receive
     ]
 
 
-async def test_nothing_is_queued_without_an_active_endpoint(database, receiver):
+async def test_nothing_is_queued_without_an_endpoint_that_wants_it(database, receiver):
     await queue(database, accepted())
-    endpoint = await add_endpoint(database, receiver.url)
+    await add_endpoint(database, receiver.url, types=["leadloop.v1.HandoffRouted"])
+    deleted = await add_endpoint(database, receiver.url)
+    await disable(database, deleted)
     async with database.transaction() as work:
-        await delivery_store.disable(work.connection, [endpoint], "for a test")
+        await endpoint_store.delete(work.connection, deleted)
     await queue(database, accepted())
 
     assert await deliveries(database) == []
+
+
+async def test_what_happens_while_an_endpoint_is_disabled_is_kept_unsent(
+    database, loop, receiver, clock
+):
+    disabled = await add_endpoint(database, receiver.url)
+    await add_endpoint(database, receiver.url + "/other")
+    await disable(database, disabled)
+
+    await queue(database, accepted())
+    await run_until_idle(loop, clock)
+
+    assert [one.path for one in receiver.received] == ["/hook/other"]
+    assert await deliveries(database, "state, attempt, last_error") == [
+        ("failed", 0, "the endpoint is disabled"),
+        ("delivered", 1, None),
+    ]
+
+
+async def test_what_happened_while_an_endpoint_was_disabled_is_replayed_in_its_order(
+    database, make_loop, clock
+):
+    arrived = []
+
+    async def post(url, headers, body):
+        data = orjson.loads(body)["data"]
+        arrived.append((data["lead_id"], data["sequence"]))
+        return Answer(204)
+
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await disable(database, endpoint)
+    since = clock.now()
+    for nth in range(1, 41):
+        await queue(database, *(accepted(f"lead-{n}", nth) for n in range(3)))
+        clock.advance_to(clock.now() + timedelta(minutes=nth % 2))
+    async with database.transaction() as work:
+        await endpoint_store.enable(work.connection, endpoint)
+    assert await replay(database, since) == 120
+    await run_until_idle(make_loop(post=post, limits=Limits(8, 8)), clock)
+
+    for lead in ("lead-0", "lead-1", "lead-2"):
+        assert [nth for one, nth in arrived if one == lead] == list(range(1, 41))
+
+
+async def test_a_disabled_endpoint_does_not_count_as_webhooks_given_up(
+    database, loop, receiver, clock
+):
+    def given_up() -> float:
+        labels = {"service": "kit", "outcome": "failed"}
+        return REGISTRY.get_sample_value("leadloop_deliveries_total", labels) or 0
+
+    before = given_up()
+    await disable(database, await add_endpoint(database, receiver.url))
+    await queue(database, *(accepted(f"lead-{n}") for n in range(5)))
+    await run_until_idle(loop, clock)
+
+    assert given_up() == before
 
 
 async def test_a_failed_attempt_is_repeated_with_the_same_id_and_body(
@@ -107,7 +202,7 @@ async def test_a_failed_attempt_is_repeated_with_the_same_id_and_body(
 async def test_it_gives_up_after_the_schedule_and_can_be_replayed(
     database, loop, receiver, clock
 ):
-    endpoint = await add_endpoint(database, receiver.url)
+    await add_endpoint(database, receiver.url)
     receiver.answer = lambda _: web.Response(status=400)
     queued_at = clock.now()
     await queue(database, accepted())
@@ -116,10 +211,7 @@ async def test_it_gives_up_after_the_schedule_and_can_be_replayed(
         clock.advance_to(due)
     assert await deliveries(database) == [("failed", 3, 400)]
     receiver.answer = lambda _: web.Response(status=200)
-    since = delivery_store.FailedSince(queued_at, clock.now(), endpoint)
-    async with database.transaction() as work:
-        assert await delivery_store.replay_failed(work.connection, since, work.now) == 1
-        work.wakes.add(DELIVERIES)
+    assert await replay(database, queued_at) == 1
     await run_until_idle(loop, clock)
 
     assert len(set(receiver.ids())) == 1

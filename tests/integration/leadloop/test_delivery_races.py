@@ -5,8 +5,16 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from leadloop import delivery_store, endpoint_store
 from leadloop.attempts import Answer
-from leadloop.delivery import DIRECT_FACTOR, READ_ALL_EVERY, DeliveryLoop, Limits, enqueue
+from leadloop.delivery import (
+    DELIVERIES,
+    DIRECT_FACTOR,
+    READ_ALL_EVERY,
+    DeliveryLoop,
+    Limits,
+    enqueue,
+)
 from leadloop.outbox import Promise, promise
 from tests.conftest import until
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
@@ -225,3 +233,90 @@ async def test_nothing_overtakes_when_work_is_handed_over_or_waits(
     for lead in ("lead-0", "lead-1", "lead-2"):
         assert [nth for one, nth in arrived if one == lead] == list(range(1, 21))
     assert {attempt for _, attempt, _ in await deliveries(database)} == {1}
+
+
+async def test_a_disabled_endpoint_takes_no_place_and_leaves_others_the_short_way(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived), limits=Limits(at_once=1, at_once_each=1))
+    disabled = await add_endpoint(database, "https://old.example.com")
+    await ready(database, loop, clock)
+    await change(database, delivery_store.disable, [disabled], "for a test")
+
+    for nth in range(DIRECT_FACTOR):
+        await queue(database, accepted(sequence=nth + 1))
+
+    found = await deliveries(database, "state, attempt")
+    assert sorted(found) == [("failed", 0)] * DIRECT_FACTOR + [("pending", 1)] * DIRECT_FACTOR
+
+
+async def change(database, command, *values) -> None:
+    async with database.transaction() as work:
+        await command(work.connection, *values)
+
+
+async def enable_and_replay(database, endpoint: str, clock) -> None:
+    """Do what a person does once the receiver is mended."""
+    await change(database, endpoint_store.enable, endpoint)
+    later = clock.now() + timedelta(seconds=1)
+    span = delivery_store.Since(clock.now(), later, endpoint)
+    async with database.transaction() as work:
+        await delivery_store.replay_since(work.connection, span, work.now)
+        work.wakes.add(DELIVERIES)
+
+
+async def done_or_locked_out(database, task: asyncio.Task[object]) -> None:
+    """Let a task run until it has ended, or waits for a lock."""
+    waiting = text("""
+        SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database() AND NOT granted
+    """)
+    async with asyncio.timeout(20), database.single() as connection:
+        while not (task.done() or await connection.scalar(waiting)):
+            pass
+
+
+async def test_who_enables_and_replays_gets_what_was_being_queued_as_failed(
+    database, loop, receiver, clock
+):
+    endpoint = await add_endpoint(database, receiver.url)
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+    async with database.transaction() as slow:
+        envelopes = await promise(slow, [Promise(accepted())])
+        await enqueue(slow, envelopes)
+        mended = asyncio.create_task(enable_and_replay(database, endpoint, clock))
+        await done_or_locked_out(database, mended)
+    await mended
+    await run_until_idle(loop, clock)
+
+    assert receiver.ids() == [envelopes[0].id]
+
+
+async def test_what_is_queued_while_an_endpoint_is_being_enabled_goes_out_by_itself(
+    database, loop, receiver, clock
+):
+    endpoint = await add_endpoint(database, receiver.url)
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+    async with database.transaction() as enabling:
+        await endpoint_store.enable(enabling.connection, endpoint)
+        queued = asyncio.create_task(queue(database, accepted()))
+        await done_or_locked_out(database, queued)
+    (envelope,) = await queued
+    await run_until_idle(loop, clock)
+
+    assert receiver.ids() == [envelope.id]
+
+
+async def test_nothing_is_lost_between_events_and_who_enables_their_endpoint(
+    database, loop, receiver, clock
+):
+    endpoint = await add_endpoint(database, receiver.url)
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+
+    queued = [asyncio.create_task(queue(database, accepted(f"lead-{n}"))) for n in range(40)]
+    await enable_and_replay(database, endpoint, clock)
+    units = await asyncio.gather(*queued)
+    await run_until_idle(loop, clock)
+
+    assert sorted(receiver.ids()) == sorted(one.id for (one,) in units)

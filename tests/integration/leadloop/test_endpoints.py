@@ -8,6 +8,7 @@ from sqlalchemy import text
 from leadloop import signing
 from leadloop.attempts import Answer
 from leadloop.delivery import DeliveryLoop, enqueue
+from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoints import endpoints_router
 from leadloop.outbox import Promise, promise
 from leadloop.v1.handoff_pb2 import HandoffAccepted
@@ -26,7 +27,7 @@ def database(make_database):
 @pytest.fixture
 def client(database):
     app = create_app(service="kit", title="Kit", database=database)
-    app.include_router(endpoints_router("/v1"))
+    app.include_router(endpoints_router("/v1", topic="handoffs.v1"))
     return Client(app)
 
 
@@ -37,8 +38,15 @@ def status() -> list[int]:
 
 
 @pytest.fixture
-async def loop(database, status):
+def posted() -> list[str]:
+    """Collect where posts went."""
+    return []
+
+
+@pytest.fixture
+async def loop(database, status, posted):
     async def post(url, headers, body):
+        posted.append(url)
         return Answer(status[0])
 
     loop = DeliveryLoop(database, service="kit", post=post)
@@ -88,7 +96,9 @@ async def test_a_sender_may_bring_a_secret_of_its_own(client):
         ({"url": "nonsense"}, "/url"),
         ({"url": 7}, "/url"),
         ({"url": URL, "event_types": ["HandoffRouted", "Nonsense"]}, "/event_types/1"),
+        ({"url": URL, "event_types": ["LeadReturned"]}, "/event_types/0"),
         ({"url": URL, "event_types": "HandoffRouted"}, "/event_types"),
+        ({"url": URL, "eventTypes": ["HandoffRouted"]}, "/eventTypes"),
         ({"url": URL, "secret": "whsec_short"}, "/secret"),
         ({}, "/url"),
     ],
@@ -99,6 +109,74 @@ async def test_what_can_not_be_an_endpoint_is_refused_by_field(client, fields, p
     assert answer.status == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert (await client.get("/v1/endpoints")).json()["items"] == []
+
+
+async def test_an_endpoint_is_changed_and_keeps_its_secret_and_history(
+    client, database, loop, posted, clock
+):
+    created = await create(client, description="our CRM")
+    path = f"/v1/endpoints/{created['id']}"
+    await deliver(database, loop, "lead-1")
+    moved: dict[str, object] = {"url": "https://new.example.com/hook"}
+    changes: list[dict[str, object]] = [
+        moved,
+        {"description": "their CRM"},
+        {"event_types": ["HandoffAccepted"]},
+        {},
+    ]
+
+    for change in changes:
+        assert (await client.patch(path, change)).status == 200
+        again = await client.patch(path, change)
+    clock.advance_to(clock.now() + loop.idle)
+    await deliver(database, loop, "lead-2")
+
+    assert again.json() == (await client.get(path)).json()
+    assert "secret" not in again.json()
+    secret = created.pop("secret")
+    assert again.json() == created | moved | {
+        "description": "their CRM",
+        "event_types": ["leadloop.v1.HandoffAccepted"],
+    }
+    assert posted == [URL, moved["url"]]
+    async with database.transaction() as work:
+        kept = await work.connection.scalars(text("SELECT secret FROM endpoints"))
+    assert kept == [secret]
+    assert len((await client.get("/v1/deliveries")).json()["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"url": "http://crm.example.com"}, "/url"),
+        ({"url": None}, "/url"),
+        ({"event_types": ["DealWon"]}, "/event_types/0"),
+        ({"description": None}, "/description"),
+        ({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "/secret"),
+    ],
+)
+async def test_a_change_is_refused_for_what_can_not_be_an_endpoint(client, change, pointer):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+
+    answer = await client.patch(path, change)
+
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert (await client.get(path)).json()["url"] == URL
+    assert (await client.patch(f"/v1/endpoints/{NOBODY}", {})).status == 404
+
+
+async def test_what_a_command_does_not_know_is_refused(client):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+
+    for wrong, body in (
+        (path + "/rotate", {"overlap_hour": 0}),
+        ("/v1/deliveries/replay", {"since": "2026-03-02T09:00:00Z", "endpoint": NOBODY}),
+    ):
+        assert (await client.post(wrong, body)).status == 422
+    assert (await client.get(path)).json()["previous_expires_at"] is None
 
 
 async def test_a_rotated_secret_is_new_and_the_old_one_lasts_a_day(client, clock):
@@ -135,7 +213,11 @@ async def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(client, data
     )
     assert (enabled.json()["state"], enabled.json()["reason"]) == ("active", None)
     items = (await client.get("/v1/deliveries")).json()["items"]
-    assert [(item["lead_id"], item["state"]) for item in items] == [("lead-2", "delivered")]
+    found = [(item["lead_id"], item["state"], item["last_error"]) for item in items]
+    assert found == [
+        ("lead-2", "delivered", None),
+        ("lead-1", "failed", "the endpoint is disabled"),
+    ]
 
 
 async def test_a_deleted_endpoint_is_gone_and_its_history_stays(client, database, loop):
@@ -223,13 +305,84 @@ async def test_a_delivery_is_replayed_under_its_id(client, database, loop):
 
     path = f"/v1/deliveries/{item['id']}/replay"
     assert (await client.post(path)).json() == {"replayed": 1}
-    assert (await client.post(path)).status == 409
     assert await loop.run_once(database.clock.now()) == 1
     (again,) = (await client.get("/v1/deliveries")).json()["items"]
 
     assert (again["state"], again["event_id"]) == ("delivered", item["event_id"])
     assert (await client.post(f"/v1/deliveries/{NOBODY}/replay")).status == 404
     assert (await client.get(f"/v1/deliveries/{NOBODY}")).status == 404
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+async def test_a_delivery_that_waits_for_a_retry_is_hurried(
+    client, database, loop, status, clock, in_bulk
+):
+    await create(client)
+    status[0] = 500
+    since = clock.now()
+    await deliver(database, loop, "lead-1")
+    clock.advance_to(await loop.next_due(clock.now()))
+    await deliver(database, loop)
+    status[0] = 204
+    clock.advance_to(clock.now() + timedelta(seconds=5))
+
+    async def only() -> dict[str, Any]:
+        (item,) = (await client.get("/v1/deliveries")).json()["items"]
+        found: dict[str, Any] = item
+        return found
+
+    waiting = await only()
+    assert (waiting["state"], waiting["attempt"]) == ("pending", 2)
+    path, body = f"/v1/deliveries/{waiting['id']}/replay", None
+    if in_bulk:
+        path, body = "/v1/deliveries/replay", {"since": since.isoformat()}
+    assert (await client.post(path, body)).json() == {"replayed": 1}
+    assert (await only())["attempt"] == 0
+    await deliver(database, loop)
+
+    delivered = await only()
+    assert (delivered["state"], delivered["attempt"]) == ("delivered", 1)
+
+
+async def test_a_delivery_that_may_be_under_way_is_left_alone(client, database, clock):
+    await create(client)
+    since = clock.now()
+    async with database.transaction() as work:
+        event = HandoffAccepted(lead_id="lead-1", sequence=1)
+        await enqueue(work, await promise(work, [Promise(event)]))
+    clock.advance_to(since + timedelta(seconds=1))
+    async with database.transaction() as work:
+        leased = text("UPDATE deliveries SET attempt = 1, due_at = :due_at")
+        await work.connection.execute(leased, {"due_at": work.now + LEASED_WITHIN})
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    one = await client.post(f"/v1/deliveries/{item['id']}/replay")
+    many = await client.post("/v1/deliveries/replay", {"since": since.isoformat()})
+
+    assert one.status == 409
+    assert one.json()["detail"].startswith("The delivery is under way or due within 50 s")
+    assert many.json() == {"replayed": 0}
+
+
+async def test_a_replay_says_that_its_endpoint_is_disabled_or_deleted(client, database, loop):
+    created = await create(client)
+    path = f"/v1/endpoints/{created['id']}"
+    await deliver(database, loop, "lead-1")
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    async def told() -> list[tuple[int, str]]:
+        body = {"since": item["created_at"], "endpoint_id": created["id"]}
+        one = await client.post(f"/v1/deliveries/{item['id']}/replay")
+        many = await client.post("/v1/deliveries/replay", body)
+        return [(answer.status, answer.json()["detail"]) for answer in (one, many)]
+
+    await client.post(path + "/disable")
+    assert await told() == [(409, "The endpoint is disabled; enable it first.")] * 2
+    await client.delete(path)
+    assert await told() == [
+        (409, "The endpoint was deleted."),
+        (404, f"There is no endpoint {created['id']}."),
+    ]
 
 
 async def test_failed_deliveries_are_replayed_by_time_and_endpoint(

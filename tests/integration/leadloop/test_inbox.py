@@ -1,7 +1,9 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from leadloop import inbox as inbox_module
 from leadloop.errors import Rejected, Retry
@@ -11,6 +13,8 @@ from leadloop.records import Promised, Record, to_record
 from leadloop.v1.lead_pb2 import LeadErased, LeadsMerged
 
 POISON = "poison"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 async def write_down(work, envelopes):
@@ -64,6 +68,44 @@ async def test_an_event_delivered_twice_is_handled_once(inbox, database, record)
     await inbox.handle([event])
 
     assert await seen(database) == ["a"]
+
+
+async def test_a_batch_is_one_line_that_names_its_traces(inbox, record):
+    followed = record("a")
+    followed.headers["traceparent"] = TRACEPARENT.encode()
+
+    with capture_logs() as logs:
+        await inbox.handle([followed, record("b"), record("c", LeadsMerged)])
+
+    (line,) = logs
+    assert line.pop("duration_ms") >= 0
+    assert line == {
+        "event": "batch.handled",
+        "events": 2,
+        "traces": 1,
+        "trace_ids": [TRACE],
+        "log_level": "info",
+    }
+
+
+async def test_a_parked_event_is_told_with_its_trace(inbox, record):
+    poisoned = record(POISON)
+    poisoned.headers["traceparent"] = TRACEPARENT.encode()
+
+    with capture_logs() as logs:
+        await inbox.handle([poisoned])
+
+    (line,) = [line for line in logs if line["event"] == "event.parked"]
+    assert line["trace_id"] == TRACE
+
+
+async def test_a_consumer_that_has_nothing_to_read_moves_all_the_same(inbox, database, clock):
+    await inbox.handle([])
+
+    labels = {"service": "kit", "loop": "consumer"}
+    moved = REGISTRY.get_sample_value("leadloop_loop_moved_timestamp_seconds", labels)
+    assert moved == clock.now().timestamp()
+    assert database.stalled() == {"consumer": False}
 
 
 async def test_an_event_that_may_be_repeated_is_handled_once_a_batch_and_not_marked(

@@ -1,8 +1,15 @@
 """Loops that run by themselves: what /readyz may believe of them."""
 
-from datetime import timedelta
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pytest
+
+from leadloop.loop import forever
+from leadloop.transport import LocalTransport
+from services.rooms import build_service, room_of
+from tests.conftest import until
 
 
 @pytest.fixture
@@ -27,3 +34,48 @@ async def test_a_loop_may_sleep_as_long_as_it_said(database, clock):
 
     clock.advance_to(clock.now() + timedelta(seconds=20))
     assert database.stalled() == {"upkeep": True}
+
+
+class Stuck:
+    """A loop whose first pass never ends."""
+
+    name = "relay"
+    idle = timedelta(seconds=1)
+    gathers = 1
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    async def run_once(self, now: datetime) -> int:
+        self.begun = True
+        await asyncio.Event().wait()
+        return 0
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        return None
+
+
+async def test_a_loop_whose_first_pass_never_ends_has_stalled(database, clock):
+    stuck = Stuck()
+    running = asyncio.create_task(forever(stuck, service="kit", database=database))
+    await until(lambda: stuck.begun)
+    assert database.stalled() == {"relay": False}
+
+    clock.advance_to(clock.now() + timedelta(seconds=32))
+
+    assert database.stalled() == {"relay": True}
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_a_consumer_that_never_reached_its_broker_has_stalled(database_url, clock, ids):
+    settings = room_of("scoring").settings(database_url=database_url)
+    service = build_service("scoring", clock=clock, ids=ids, settings=settings)
+    service.subscribe(LocalTransport())
+    assert service.database.stalled() == {"consumer": False}
+
+    clock.advance_to(clock.now() + timedelta(seconds=31))
+
+    assert service.database.stalled() == {"consumer": True}
+    await service.close()

@@ -1,9 +1,13 @@
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+from leadloop import metrics
+from leadloop import relay as relay_module
 from leadloop.database import is_unreachable
 from leadloop.errors import Retry
 from leadloop.outbox import Promise, promise
@@ -11,6 +15,7 @@ from leadloop.records import Record, to_envelope
 from leadloop.relay import Relay
 from leadloop.transport import LocalTransport
 from leadloop.v1.lead_pb2 import LeadErased
+from tests.conftest import until
 
 
 class Sink:
@@ -208,4 +213,30 @@ async def test_racing_writers_keep_the_order_of_each_key(make_database, transpor
     for n in range(3):
         counts = [int(key.split(":")[1]) for key in sink.keys if key.startswith(f"{n}:")]
         assert counts == list(range(1, 31))
+    await relay.close()
+
+
+async def test_a_batch_that_is_not_taken_for_long_is_said_while_it_goes_on(
+    make_database, clock, monkeypatch
+):
+    monkeypatch.setattr(relay_module, "SLOW_AFTER", timedelta(milliseconds=20))
+    database, taken, transport = make_database("kit"), asyncio.Event(), LocalTransport()
+    await emit(database, "k1")
+
+    async def take_in_the_end(_: Sequence[Record]) -> None:
+        await taken.wait()
+
+    transport.subscribe("slow", ["leads.v1"], take_in_the_end)
+    relay = Relay(database, transport, service="slow")
+    failures = metrics.LOOP_FAILURES.labels("slow", "relay")
+    before = failures._value.get()
+    with capture_logs() as lines:
+        passing = asyncio.create_task(relay.run_once(clock.now()))
+        await until(lambda: failures._value.get() >= before + 2)
+        taken.set()
+
+        assert await passing == 1
+
+    assert lines[0]["event"] == "loop.waits"
+    assert (lines[0]["loop"], lines[0]["log_level"]) == ("relay", "warning")
     await relay.close()

@@ -1,5 +1,5 @@
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -87,6 +87,17 @@ async def get_person(person_id: int, limit: Annotated[int, Query(le=10)] = 5) ->
     return [person_id, limit]
 
 
+def _bounds(since: Annotated[int, Query(alias="from")] = 0, until: int = 9) -> list[int]:
+    return [since, until]
+
+
+@router.get("/numbers")
+async def list_numbers(
+    bounds: Annotated[list[int], Depends(_bounds)], limit: int = 5
+) -> list[int]:
+    return [*bounds, limit]
+
+
 def make_app(database, **options):
     app = create_app(service="kit", title="Kit", database=database, random=Random(7), **options)
     app.include_router(router)
@@ -110,6 +121,22 @@ async def seen(database) -> list[str]:
 
 
 ADA = {"email": "ada@example.com", "age": 36}
+
+
+async def test_a_parameter_that_no_route_reads_is_refused(client):
+    taken = await client.get("/v1/numbers", **{"from": 1}, until=3, limit=2)
+    refused = await client.get("/v1/numbers", since=1, external_id="777")
+    on_its_own = await client.post("/v1/people?dry_run=1", ADA)
+
+    assert taken.json() == [1, 3, 2]
+    assert refused.status == 422
+    known = "no such parameter; there are limit, from, until"
+    assert refused.json()["errors"] == [
+        {"pointer": f"query {name}", "expected": known, "found": "a value"}
+        for name in ("since", "external_id")
+    ]
+    (error,) = on_its_own.json()["errors"]
+    assert error["expected"] == "no such parameter; there are none"
 
 
 async def test_a_command_is_committed_when_it_is_answered(database, client):
@@ -310,7 +337,7 @@ async def test_while_the_database_is_away_callers_are_asked_to_come_back(databas
 
     answer = await client.post("/v1/people", ADA)
 
-    assert answer.status == 503
+    assert (answer.status, answer.json()["title"]) == (503, "Not available now")
     assert answer.headers["retry-after"] == "1"
     assert (await client.get("/readyz")).status == 503
     assert (await client.get("/healthz")).status == 200
@@ -441,21 +468,66 @@ async def test_requests_are_counted_by_route_template(client):
     assert 'leadloop_deliveries_due_oldest_seconds{service="kit"} 0.0' in metrics
 
 
-async def test_it_is_ready_when_every_part_moves(database):
-    stuck: list[str] = []
-    app = make_app(database, checks={"relay": lambda: "stands still" if stuck else None})
+@pytest.mark.parametrize(
+    ("path", "route", "status"),
+    [
+        ("/docs", "/docs", 200),
+        ("/openapi.json", "/openapi.json", 200),
+        ("/v1/people/17", "/v1/people/{person_id}", 401),
+        ("/v1/nothing", "unmatched", 401),
+        ("/nothing", "unmatched", 404),
+    ],
+)
+async def test_a_request_is_told_by_its_route_even_when_it_is_refused_before(
+    guarded, path, route, status
+):
+    with capture_logs() as logs:
+        await Client(guarded).get(path)
+
+    (line,) = logs
+    assert (line["route"], line["status"]) == (route, status)
+
+
+async def test_a_refused_method_is_told_by_its_route(client):
+    with capture_logs() as logs:
+        await client.delete("/v1/people")
+
+    assert [(line["route"], line["status"]) for line in logs] == [("/v1/people", 405)]
+
+
+async def test_it_is_not_ready_while_what_requests_need_is_away(database):
+    gone: list[str] = []
+    app = make_app(database, checks={"keys": lambda: "can't be read" if gone else None})
     client = Client(app)
 
     ready = await client.get("/readyz")
-    stuck.append("relay")
+    gone.append("keys")
     not_ready = await client.get("/readyz")
 
-    assert (ready.status, ready.json()["checks"]) == (
-        200,
-        {"relay": "moves", "database": "moves"},
-    )
-    assert not_ready.status == 503
-    assert not_ready.json()["checks"]["relay"] == "stands still"
+    assert ready.status == 200
+    assert ready.json() == {
+        "status": "ready",
+        "checks": {"keys": "answers", "database": "answers"},
+        "loops": {},
+    }
+    assert (not_ready.status, not_ready.json()["status"]) == (503, "not ready")
+    assert not_ready.json()["checks"]["keys"] == "can't be read"
+
+
+async def test_a_loop_that_stands_still_is_told_and_requests_still_come(
+    database, client, clock
+):
+    database.note_moved("relay")
+    clock.advance_to(clock.now() + timedelta(minutes=1))
+    database.note_moved("timers")
+
+    answer = await client.get("/readyz")
+
+    assert (answer.status, answer.json()["status"]) == (200, "ready")
+    assert answer.json()["loops"] == {
+        "relay": "has made no pass for too long",
+        "timers": "moves",
+    }
 
 
 async def test_the_documentation_shows_the_form_of_refusals(client):

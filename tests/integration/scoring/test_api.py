@@ -125,7 +125,7 @@ async def test_what_would_change_a_score_and_when_it_fades_are_told(client, hand
         }
     ]
     assert shown["fades"] == {"fades_on": "2026-04-01", "tier": ""}
-    assert "If nothing happens: no tier from 2026-04-01 on." in page
+    assert "If nothing happens: no tier from 2026-04-01 00:00 UTC on." in page
 
 
 async def test_what_time_and_limits_took_is_on_the_page(client, handle, clock):

@@ -28,7 +28,8 @@ from services.handoff.terms import Terms
 from tests.unit.handoff.builders import MONDAY_TEN, a_new_handoff, some_terms
 
 PEOPLE = [Person(name, name.title()) for name in ("ann", "ben", "cat")]
-ACTORS = st.sampled_from(["ann", "ben", "cat", "boss"])
+PROGRAM = "program:crm-sync"
+ACTORS = st.sampled_from(["ann", "ben", "cat", PROGRAM])
 ENDS = (Refused, Converted, Recycled, Withdrawn)
 
 
@@ -59,6 +60,10 @@ class OneHandoff(RuleBasedStateMachine):
         assert answer.handoff.sequence == before.sequence + len(answer.facts)
         if not before.is_open:
             assert answer.handoff == before
+        for fact in answer.facts:
+            if isinstance(fact, Accepted | Refused):
+                assert before.owner is not None
+                assert fact.actor in (before.owner.id, PROGRAM)
         self.handoff = answer.handoff
         self.story += answer.facts
 

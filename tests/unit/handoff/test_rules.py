@@ -44,20 +44,21 @@ from tests.unit.handoff.builders import (
 F = TypeVar("F")
 NOW = MONDAY_TEN + 2 * MINUTE
 TERMS = some_terms()
+PROGRAM = "program:crm-sync"
 CALL = Attempt("ann", Channel.CALL, AttemptResult.NO_ANSWER)
 
 COMMANDS = {
-    "accept": lambda handoff, now=NOW: rules.accept(handoff, "boss", TERMS, now),
+    "accept": lambda handoff, now=NOW: rules.accept(handoff, PROGRAM, TERMS, now),
     "reject": lambda handoff, now=NOW: rules.reject(
-        handoff, Reject("boss", "no_budget"), TERMS, now
+        handoff, Reject(PROGRAM, "no_budget"), TERMS, now
     ),
     "attempt": lambda handoff, now=NOW: rules.attempt(
-        handoff, replace(CALL, actor="boss"), TERMS, now
+        handoff, replace(CALL, actor=PROGRAM), TERMS, now
     ),
     "recycle": lambda handoff, now=NOW: rules.recycle(
-        handoff, Recycle("boss", "no_budget"), TERMS, now
+        handoff, Recycle(PROGRAM, "no_budget"), TERMS, now
     ),
-    "convert": lambda handoff, now=NOW: rules.convert(handoff, "boss", "D-1", now),
+    "convert": lambda handoff, now=NOW: rules.convert(handoff, PROGRAM, "D-1", now),
 }
 
 
@@ -87,6 +88,8 @@ def test_a_command_works_in_the_states_that_allow_it_and_says_why_not_elsewhere(
 
     if command in POSSIBLE[state]:
         assert done(answer).facts
+    elif (command, state) == ("accept", State.ACCEPTED):
+        assert answer == Change(handoff)
     else:
         assert isinstance(answer, Refusal)
         assert f"it is {state}" in answer.detail
@@ -258,6 +261,79 @@ def test_who_lost_it_can_no_longer_act_on_it():
     assert done(rules.accept(with_ben, "ben", TERMS, NOW)).handoff.state is State.ACCEPTED
 
 
+def test_who_refused_it_is_told_so_and_not_that_it_was_taken_from_them():
+    refused = done(rules.reject(begun(), Reject("ann", "wrong_territory"), TERMS, NOW))
+    with_ben = rules.move(refused, a_route(BEN), TERMS, NOW).handoff
+    refused = done(rules.reject(with_ben, Reject("ben", "wrong_territory"), TERMS, NOW))
+    with_cat = rules.move(refused, a_route(CAT), TERMS, NOW).handoff
+
+    for actor in ("ann", "ben"):
+        answer = rules.accept(with_cat, actor, TERMS, NOW)
+
+        assert isinstance(answer, Refusal)
+        assert answer.detail.startswith(f"can't accept: it was refused by {actor}; it is ")
+
+
+@pytest.mark.parametrize("command", ["accept", "reject", "attempt"])
+def test_a_colleague_does_not_answer_for_the_owner(command):
+    told = {
+        "accept": rules.accept(begun(), "ben", TERMS, NOW),
+        "reject": rules.reject(begun(), Reject("ben", "no_budget"), TERMS, NOW),
+        "attempt": rules.attempt(begun(), replace(CALL, actor="ben"), TERMS, NOW),
+    }
+
+    answer = told[command]
+
+    assert isinstance(answer, Refusal)
+    assert answer.detail.startswith(
+        f"can't {command}: it is with ann, not with ben; it is assigned, with ann since "
+    )
+
+
+def test_colleagues_stand_in_once_it_is_accepted():
+    tried = done(rules.attempt(accepted(), replace(CALL, actor="ben"), TERMS, NOW))
+    back = done(rules.recycle(tried.handoff, Recycle("cat", "no_budget"), TERMS, NOW))
+    deal = done(rules.convert(tried.handoff, "cat", "D-1", NOW))
+
+    assert the(Attempted, tried).actor == "ben"
+    assert the(Recycled, back).actor == "cat"
+    assert the(Converted, deal).actor == "cat"
+    assert back.handoff.owner == ANN
+
+
+ANSWERS = {
+    "accept": lambda handoff, actor: rules.accept(handoff, actor, TERMS, NOW),
+    "reject": lambda handoff, actor: rules.reject(
+        handoff, Reject(actor, "no_budget"), TERMS, NOW
+    ),
+    "recycle": lambda handoff, actor: rules.recycle(
+        handoff, Recycle(actor, "no_budget"), TERMS, NOW
+    ),
+    "convert": lambda handoff, actor: rules.convert(handoff, actor, "D-1", NOW),
+}
+
+
+@pytest.mark.parametrize("command", list(ANSWERS))
+@pytest.mark.parametrize(("first", "then"), [(PROGRAM, "ann"), ("ann", PROGRAM)])
+def test_the_owner_and_a_program_confirm_each_other(command, first, then):
+    tell = ANSWERS[command]
+    before = begun() if command in ("accept", "reject") else accepted()
+    once = done(tell(before, first)).handoff
+
+    assert once.actor == first
+    assert tell(once, then) == Change(once)
+    assert isinstance(tell(once, "ben"), Refusal)
+
+
+def test_who_owns_it_confirms_the_refusal_that_a_program_rerouted():
+    refused = done(rules.reject(begun(), Reject(PROGRAM, "wrong_territory"), TERMS, NOW))
+    with_ben = rules.move(refused, a_route(BEN), TERMS, NOW).handoff
+
+    again = rules.reject(with_ben, Reject("ann", "wrong_territory"), TERMS, NOW)
+
+    assert again == Change(with_ben)
+
+
 def test_recycling_takes_only_reasons_that_give_the_lead_back():
     answer = rules.recycle(accepted(), Recycle("ann", "wrong_territory"), TERMS, NOW)
 
@@ -354,6 +430,30 @@ def test_two_clocks_that_run_out_together_move_it_once():
 
     assert kinds(change) == [Breached, Breached]
     assert change.needs_owner_because == "accept and first_attempt not in time"
+
+
+# Its accept clock runs out at the very moment at which the other one warns.
+HALF_AN_HOUR = some_terms(levels={"hot": Level(HOUR / 2, HOUR, 50)})
+
+
+@pytest.mark.parametrize("late", [0 * MINUTE, 5 * MINUTE])
+def test_who_loses_the_lead_at_this_moment_is_not_warned_of_its_other_clock(late):
+    now = MONDAY_TEN + HOUR / 2 + late
+    change = rules.tick(begun(terms=HALF_AN_HOUR), HALF_AN_HOUR, now)
+
+    moved = rules.move(change, a_route(BEN), HALF_AN_HOUR, now)
+
+    assert kinds(moved) == [Breached, Reassigned]
+
+
+def test_who_keeps_the_lead_after_a_breach_is_warned_at_the_same_moment():
+    now = MONDAY_TEN + HOUR / 2
+    change = rules.tick(begun(terms=HALF_AN_HOUR), HALF_AN_HOUR, now)
+    kept = rules.move(change, a_route(None), HALF_AN_HOUR, now)
+
+    assert kinds(kept) == [Breached, Escalated]
+    assert kept.handoff.next_at == now
+    assert kinds(rules.tick(kept.handoff, HALF_AN_HOUR, now)) == [Warned]
 
 
 def test_late_work_still_meets_a_broken_clock():

@@ -86,6 +86,35 @@ def test_lines_below_the_level_are_left_out(lines):
     assert lines() == []
 
 
+def a_traceparent(number: int, span: int = 1) -> str:
+    return f"00-{number:032x}-{span:016x}-01"
+
+
+def test_a_batch_names_each_of_its_traces_once(lines):
+    twice = [a_traceparent(1, span=1), a_traceparent(1, span=2), a_traceparent(2), ""]
+
+    assert logs.traces(twice) == {"traces": 2, "trace_ids": [f"{1:032x}", f"{2:032x}"]}
+
+
+def test_a_large_batch_names_the_first_of_its_traces(lines):
+    told = logs.traces(a_traceparent(number) for number in range(1, 501))
+
+    assert told["traces"] == 500
+    assert told["trace_ids"] == [f"{n:032x}" for n in range(1, logs.TRACES_MAX + 1)]
+
+
+def test_at_level_debug_a_large_batch_names_all_of_its_traces(lines):
+    logs.configure(service="handoff", level="DEBUG", json=True, stream=io.StringIO())
+
+    told = logs.traces(a_traceparent(number) for number in range(1, 501))
+
+    assert told["trace_ids"] == [f"{n:032x}" for n in range(1, 501)]
+
+
+def test_what_is_no_trace_is_not_named(lines):
+    assert logs.traces(["the trace of ada@example.com"])["trace_ids"] == []
+
+
 def test_a_new_configuration_reaches_a_logger_that_was_used_before():
     logs.configure(service="first", json=True)
     log = structlog.get_logger("used.before")

@@ -1,5 +1,6 @@
 """No service pays for numpy, nor the command line, until something is to be learned."""
 
+import ast
 import subprocess
 import sys
 
@@ -30,3 +31,14 @@ def test_numpy_is_not_imported_on_the_way(module):
     )
 
     assert found.stdout.strip() == "[]"
+
+
+def test_one_service_loads_the_metrics_of_no_other():
+    run = "import sys, services.cli, services.up, services.intake.app; print([*sys.modules])"
+    found = subprocess.run(
+        [sys.executable, "-c", run], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(ast.literal_eval(found.stdout))
+    rooms = {name for name in loaded if name.startswith("services.")}
+    assert {name for name in rooms if name.endswith(".metrics")} == {"services.intake.metrics"}

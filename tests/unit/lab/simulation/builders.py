@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from services.handoff.routing import Person
 from services.lab.simulation.leads import Prospect, Seen
+from services.lab.simulation.pattern import Pattern
 from services.lab.simulation.runs import Coming
-from services.lab.simulation.stream import Pattern, Stream
+from services.lab.simulation.stream import Stream
 from services.lab.simulation.team import Market, Pace, Team, Worker
 from services.lab.simulation.trial import Trial, read_trial
 from services.scoring.definition import Activity

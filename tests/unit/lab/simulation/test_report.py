@@ -11,8 +11,8 @@ from services.lab.backtest.charts import Bar, Part
 from services.lab.backtest.markdown import markdown
 from services.lab.backtest.page import page
 from services.lab.simulation.asked import MadeUp, stream_from, team_of
+from services.lab.simulation.pattern import Pattern
 from services.lab.simulation.report import ASSUMED, CLOCKS
-from services.lab.simulation.stream import Pattern
 from services.lab.simulation.trial import read_trial
 from services.lab.simulation.whole import Question, answer
 

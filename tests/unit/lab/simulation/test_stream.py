@@ -6,7 +6,8 @@ import pytest
 
 from leadloop.errors import Rejected
 from services.lab.simulation.leads import Lead
-from services.lab.simulation.stream import ByShares, Pattern
+from services.lab.simulation.pattern import Pattern
+from services.lab.simulation.stream import ByShares
 from tests.unit.lab.simulation.builders import a_stream
 
 BERLIN = ZoneInfo("Europe/Berlin")
