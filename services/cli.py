@@ -11,11 +11,12 @@ from urllib.parse import quote, urlencode
 import typer
 from rich.console import Console
 
-from services.client import DEFAULT_URL, Client, Refused, client_of, lead_id_of
+from services.client import DEFAULT_URL, Refused, client_of, lead_id_of
 from services.commands import agreement as agreement_cli
 from services.commands import backtest as backtest_cli
 from services.commands import learn as learn_cli
 from services.commands import model as model_cli
+from services.commands import parked as parked_cli
 from services.commands import shadow as shadow_cli
 from services.commands import simulate as simulate_cli
 from services.commands.running import Url
@@ -27,17 +28,13 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",
 )
-parked = typer.Typer(
-    help="Events that could not be handled: see why, have them handled again.",
-    no_args_is_help=True,
-)
 agreement_cli.app.add_typer(shadow_cli.shadow, name="shadow")
 agreement_cli.app.command()(backtest_cli.backtest)
 agreement_cli.app.command()(simulate_cli.simulate)
 agreement_cli.app.command()(learn_cli.learn)
 agreement_cli.app.command()(learn_cli.drift)
 app.add_typer(agreement_cli.app, name="agreement")
-app.add_typer(parked, name="parked")
+app.add_typer(parked_cli.parked, name="parked")
 app.add_typer(model_cli.model, name="model")
 
 out = Console()
@@ -163,25 +160,6 @@ def report(
     _print(url, f"/v1/reports/{name}?{period}")
 
 
-@parked.command("list")
-def list_parked(
-    room: Annotated[RoomName, typer.Argument(help="Which service.")], url: Url = DEFAULT_URL
-) -> None:
-    """List the events that a service could not handle, with their errors."""
-    out.print_json(data=_get(url, f"/v1/parked/{room}"))
-
-
-@parked.command("retry")
-def retry_parked(
-    room: Annotated[RoomName, typer.Argument(help="Which service.")],
-    event_ids: Annotated[list[str], typer.Argument(help="Which events.")],
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Have parked events handled again: all that are named, or none."""
-    answer = _ask(url).post(f"/v1/parked/{room}/retry", {"event_ids": event_ids})
-    out.print_json(data=answer)
-
-
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -202,14 +180,6 @@ def _run(work: Coroutine[None, None, None]) -> None:
     import uvloop
 
     uvloop.run(work)
-
-
-def _ask(url: str) -> Client:
-    return client_of(url)
-
-
-def _get(url: str, path: str) -> object:
-    return client_of(url).get(path)
 
 
 def _print(url: str, path: str) -> None:
