@@ -1,4 +1,4 @@
-"""A service begins once its schema has what its code needs; until then it says what it lacks."""
+"""A service begins once its schema has what its code needs; until then it says what lacks."""
 
 import asyncio
 from datetime import timedelta
@@ -26,7 +26,7 @@ _AWAY = "the database does not answer"
 
 
 class Gate:
-    """Stands before an app: closed, it is alive but not ready, and asks callers to come back."""
+    """Stands before an app: closed, it is alive, not ready, and asks callers to come back."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Close the way to `app`."""

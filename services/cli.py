@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Coroutine
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +19,7 @@ from services.commands import parked as parked_cli
 from services.commands import shadow as shadow_cli
 from services.commands import simulate as simulate_cli
 from services.commands.running import Url
+from services.commands.starting import Unusable, start
 
 app = typer.Typer(
     name="leadloop",
@@ -57,7 +57,7 @@ def up(
     """Run everything in one process, on a PostgreSQL of its own; stop it with Ctrl-C."""
     from services.up import up as run_up
 
-    _run(run_up(folder, host=host, port=port, tell=out.print))
+    start(run_up(folder, host=host, port=port, tell=out.print))
 
 
 @app.command()
@@ -65,7 +65,7 @@ def run(room: Annotated[RoomName, typer.Argument(help="Which service.")]) -> Non
     """Run one service against PostgreSQL and Kafka; its settings are environment variables."""
     from services.up import run_room
 
-    _run(run_room(room))
+    start(run_room(room), warns=False)
 
 
 @app.command()
@@ -78,7 +78,7 @@ def migrate(
     from services.rooms import ROOMS
     from services.up import migrate_all
 
-    _run(migrate_all([room] if room else list(ROOMS), tell=out.print))
+    start(migrate_all([room] if room else list(ROOMS), tell=out.print))
 
 
 @app.command()
@@ -89,7 +89,7 @@ def topics(
     """Create the Kafka topics that do not exist yet, on the brokers of LEADLOOP_KAFKA."""
     from services.up import create_all_topics
 
-    _run(create_all_topics(partitions, replicas, tell=out.print))
+    start(create_all_topics(partitions, replicas, tell=out.print))
 
 
 @app.command()
@@ -106,7 +106,7 @@ def demo(
     """Live through a quarter of a made-up company in virtual time, then tell its story."""
     from services.demo.show import show_quarter
 
-    _run(show_quarter(size=size, seed=seed, folder=keep, force=force))
+    start(show_quarter(size=size, seed=seed, folder=keep, force=force))
 
 
 @app.command()
@@ -170,16 +170,12 @@ def main() -> None:
     """Run the command; a refusal is one message, not a stack trace."""
     try:
         app()
+    except Unusable as unusable:
+        problems.print(str(unusable), markup=False, soft_wrap=True)
+        sys.exit(2)
     except Refused as refused:
         problems.print(str(refused), markup=False)
         sys.exit(1)
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    """Run a command's coroutine on the fast event loop."""
-    import uvloop
-
-    uvloop.run(work)
 
 
 def _print(url: str, path: str) -> None:
