@@ -73,7 +73,11 @@ def _upgrade(connection: Connection, schema: str, versions: Path) -> None:
     lock = {"space": _LOCK_SPACE, "key": key}
     connection.execute(text("SELECT pg_advisory_lock(:space, :key)"), lock)
     try:
-        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        # Not IF NOT EXISTS: that asks for a right on the database even where there is one.
+        if not connection.scalar(
+            text("SELECT to_regnamespace(:name)"), {"name": f'"{schema}"'}
+        ):
+            connection.execute(text(f'CREATE SCHEMA "{schema}"'))
         connection.execute(text(f'SET search_path = "{schema}"'))
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()
