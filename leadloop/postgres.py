@@ -42,6 +42,7 @@ class Postgres:
         self.durable = durable
         self._server: PostgresServer | None = None
         self._guard: Guard | None = None
+        self._started_pid: int | None = None
 
     @property
     def url(self) -> str:
@@ -63,6 +64,11 @@ class Postgres:
         """The process id of the server's first process."""
         return self._running().get_postmaster_info().pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server that was started last still runs."""
+        return self._started_pid is not None and is_alive(self._started_pid)
+
     def start(self) -> None:
         """Start the server, or start it again after kill(); returns once it answers.
 
@@ -71,6 +77,8 @@ class Postgres:
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         server = server_of(self.folder)
+        # Who watches over a server that is gone would end whoever has its process id by now.
+        self._release()
         if self._server is None:
             server.ensure_pgdata_inited()
             self._write_settings()
@@ -78,7 +86,8 @@ class Postgres:
             self._server = server
         else:
             self._revive()
-        self._guard = Guard(self.pid, "INT")
+        self._started_pid = self.pid
+        self._guard = Guard(self._started_pid, "INT")
         self._make_database()
 
     def stop(self) -> None:
