@@ -86,6 +86,14 @@ class Broker:
         """Whether the broker's process runs."""
         return self._child is not None and self._child.is_running
 
+    def how_it_ended(self) -> str:
+        """Say with which exit code or signal it ended by itself."""
+        return self._child.how_it_ended() if self._child is not None else "never started"
+
+    def last_lines(self) -> str:
+        """Return the end of what it logged since it was started."""
+        return self._child.last_lines() if self._child is not None else "(no log)"
+
     def start(self) -> None:
         """Start the broker; returns once it answers clients. The data of a folder are kept.
 

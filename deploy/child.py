@@ -24,6 +24,7 @@ class Child:
         self.log = log
         self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
 
     @property
     def pid(self) -> int:
@@ -44,6 +45,7 @@ class Child:
         self._forget()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
+            self._log_from = output.tell()
             self._process = self._spawn(output)
 
     def stop(self, timeout_seconds: float = 20) -> None:
@@ -80,11 +82,16 @@ class Child:
         self._forget()
         return code
 
+    def how_it_ended(self) -> str:
+        """Say with which exit code or signal the program ended by itself."""
+        code = self._process.poll() if self._process is not None else None
+        if code is None:
+            return "not ended by itself"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
     def last_lines(self, count: int = 20) -> str:
-        """Return the end of the log, for the message of an error."""
-        if not self.log.exists():
-            return "(no log)"
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        """Return the end of what it logged since it was started, for people."""
+        return end_of(self.log, self._log_from, count)
 
     def _spawn(self, output: IO[bytes]) -> "subprocess.Popen[bytes]":
         return guarded(
@@ -108,6 +115,16 @@ class DidNotStart(RuntimeError):
         super().__init__(f"{why}\nThe end of {child.log}:\n{child.last_lines()}")
 
 
+def end_of(log: Path, start: int, count: int = 20) -> str:
+    """Return the last lines of a log that begin at byte `start` or later."""
+    if not log.exists():
+        return "(no log)"
+    with log.open("rb") as file:
+        file.seek(start)
+        text = file.read().decode(errors="replace")
+    return "\n".join(text.splitlines()[-count:]) or "(nothing)"
+
+
 def wait_until_ready(
     child: Child, is_ready: Callable[[], bool], *, timeout_seconds: float
 ) -> None:
@@ -119,7 +136,8 @@ def wait_until_ready(
     deadline = time.monotonic() + timeout_seconds
     while not is_ready():
         if not child.is_running:
-            raise DidNotStart(child, f"{child.command[0]} ended before it was ready")
+            why = f"{child.command[0]} ended before it was ready: {child.how_it_ended()}"
+            raise DidNotStart(child, why)
         if time.monotonic() > deadline:
             raise DidNotStart(child, f"{child.command[0]} not ready in {timeout_seconds} s")
         time.sleep(POLL_SECONDS)

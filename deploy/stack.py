@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from deploy.broker import Broker, free_port
-from deploy.child import Child, DidNotStart, wait_until_ready
+from deploy.child import Child, DidNotStart, end_of, wait_until_ready
+from deploy.watch import Part
 from leadloop.postgres import Postgres
 
 ROOMS: Final[tuple[str, ...]] = ("intake", "scoring", "handoff", "feedback")
@@ -24,6 +25,8 @@ PORTS: Final[dict[str, int]] = {
     "feedback": 8004,
     "kafka": 9092,
 }
+# Half of what `leadloop topics` makes: there is one replica of each service here, and more
+# partitions than replicas bring it nothing. The figures of `make bench-loop` are of this many.
 PARTITIONS: Final = 4
 # A busy machine may take long; one that never answers is told apart soon enough by its log.
 READY_TIMEOUT_SECONDS: Final = 120
@@ -171,6 +174,10 @@ class Stack:
         """Stop it."""
         self.stop()
 
+    def parts(self) -> dict[str, Part]:
+        """Return everything that runs, by name, each on what stands before it."""
+        return {"postgresql": Database(self.postgres), "kafka": self.broker, **self.services}
+
     def _ground(self) -> tuple[Postgres, Broker]:
         return self.postgres, self.broker
 
@@ -183,6 +190,37 @@ class Stack:
 
     def _service(self, room: str) -> Child:
         return Child(leadloop("run", room), log=self.log(room), environment=self.environment())
+
+
+class Database:
+    """The stack's PostgreSQL as a part to watch; no child of ours, so it has no exit code."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        """Watch a server that runs."""
+        self._postgres = postgres
+        self._log_from = self._log_size()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self._postgres.is_running
+
+    def start(self) -> None:
+        """Start it again."""
+        self._log_from = self._log_size()
+        self._postgres.start()
+
+    def how_it_ended(self) -> str:
+        """Say what can be known of its end."""
+        return "its first process is gone"
+
+    def last_lines(self) -> str:
+        """Return the end of its log since it was started, or watched."""
+        return end_of(self._postgres.log, self._log_from)
+
+    def _log_size(self) -> int:
+        log = self._postgres.log
+        return log.stat().st_size if log.exists() else 0
 
 
 def leadloop(*arguments: str) -> list[str]:

@@ -1,6 +1,5 @@
 """`make stack` as a person sees it: what starts, where it answers, what to try next."""
 
-import shutil
 import signal
 import time
 from contextlib import suppress
@@ -13,7 +12,9 @@ from rich.console import Console
 
 from deploy.broker import Unavailable, free_port
 from deploy.child import DidNotStart
+from deploy.lock import FolderLock, Taken
 from deploy.stack import PORTS, ROOMS, Stack
+from deploy.watch import Watch
 
 FOLDER = Path(".stack")
 COLOURS = dict(zip(ROOMS, ("cyan", "magenta", "green", "yellow"), strict=True))
@@ -39,10 +40,17 @@ def show(
     logs: Annotated[bool, typer.Option(help="Show the services' lines as they come.")] = False,
 ) -> None:
     """Run PostgreSQL, Kafka and the four services as processes of this machine until Ctrl-C."""
+    lock = FolderLock(folder)
+    try:
+        lock.take()
+    except Taken as taken:
+        console.print(str(taken).strip(), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from taken
     if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
+        lock.clear()
     signal.signal(signal.SIGTERM, _like_ctrl_c)
     stack = Stack(folder, ports=_ports(), sources=sources)
+    lock.say(" ".join(f"{room}: {stack.address(room)}" for room in ROOMS))
     try:
         with suppress(KeyboardInterrupt):
             _start(stack)
@@ -54,6 +62,7 @@ def show(
     finally:
         with console.status("stopping"):
             stack.stop()
+        lock.release()
 
 
 def _like_ctrl_c(_signal: int, _frame: FrameType | None) -> None:
@@ -96,7 +105,10 @@ def _present(stack: Stack) -> None:
     console.print("\nNext, in another terminal:", style="bold")
     for line in _next_commands(stack):
         _print_plain("  " + line)
-    console.print("\nCtrl-C stops all of it; the data stay for the next run.", style="dim")
+    console.print(
+        "\nA part that ends is started again. Ctrl-C stops all of it; the data stay.",
+        style="dim",
+    )
 
 
 def _print_plain(line: str) -> None:
@@ -127,35 +139,28 @@ def _short(path: Path) -> Path:
 
 
 def _watch(stack: Stack, *, logs: bool) -> None:
-    """Say when a service ends, and what it logs, until Ctrl-C."""
+    """Say when a part ends and start it again, and what the services log, until Ctrl-C."""
     followed = {room: stack.log(room).open() for room in ROOMS} if logs else {}
-    ended: set[str] = set()
+    watch = Watch(stack.parts(), _tell, time.monotonic())
     try:
         while True:
             for room, lines in followed.items():
                 _print_new(room, lines)
-            for room in _newly_ended(stack, ended):
-                ended.add(room)
-                console.print(f"{room} ended; the end of its log:", style="red")
-                console.print(stack.services[room].last_lines(), markup=False)
+            watch.look(time.monotonic())
             time.sleep(LOOK_EVERY_SECONDS)
     finally:
         for lines in followed.values():
             lines.close()
 
 
+def _tell(line: str) -> None:
+    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
 def _print_new(room: str, lines: IO[str]) -> None:
     for line in lines:
         console.print(f"[{COLOURS[room]}]{room:>8}[/] ", end="")
         _print_plain(line.rstrip())
-
-
-def _newly_ended(stack: Stack, known: set[str]) -> list[str]:
-    return [
-        room
-        for room, child in stack.services.items()
-        if room not in known and not child.is_running
-    ]
 
 
 if __name__ == "__main__":

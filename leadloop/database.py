@@ -15,6 +15,7 @@ from leadloop.clock import Clock
 from leadloop.connection import DIALECT, Connection, Row
 from leadloop.ids import Ids
 
+POSTGRES_PORT = 5432
 POOL_SIZE_MAX = 16
 POOL_WAIT_SECONDS = 30
 STATEMENTS_CACHED = 500
@@ -85,6 +86,11 @@ class Database:
         self._pool: asyncpg.Pool[Row] | None = None
         self._wakes: dict[str, asyncio.Event] = {}
         self._moves_by: dict[str, datetime] = {}
+
+    @property
+    def where(self) -> str:
+        """Say where the database is, for logs: no user, no password."""
+        return place_of(self.url)
 
     def wake_of(self, loop_name: str) -> asyncio.Event:
         """Return the event that is set when a commit left work for this loop."""
@@ -162,6 +168,13 @@ class Database:
             # Connects nothing yet, so no other task runs before it is done.
             await self._pool
         return self._pool
+
+
+def place_of(url: str) -> str:
+    """Return host, port and name of a database, for people: no user, no password."""
+    where = make_url(url)
+    host = where.host or where.query.get("host") or "localhost"
+    return f"{host}:{where.port or POSTGRES_PORT}/{where.database or ''}"
 
 
 # (Any: what asyncpg.connect and asyncpg.create_pool take alike.)

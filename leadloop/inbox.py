@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 from uuid import UUID
 
+import asyncpg
 import structlog
 from google.protobuf.message import Message
 from sqlalchemy import text
@@ -45,6 +46,8 @@ Handlers = Mapping[type[Message], Handler]
 PARKED_MAX = 100
 PARKED_WINDOW = timedelta(hours=1)
 ERROR_LENGTH_MAX = 2_000
+# PostgreSQL's class of errors for data (its manual, appendix A).
+_WRONG_VALUE = "22"
 
 
 class TooManyParked(Exception):
@@ -201,8 +204,7 @@ class Inbox:
         async with self._database.transaction() as work:
             if not await _mark(work, [kept.event_id]):
                 return
-            reason = f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
-            row = {**asdict(kept), "error": reason, "now": work.now}
+            row = {**asdict(kept), "error": reason_of(error), "now": work.now}
             await work.connection.execute(_PARK, row)
         metrics.PARKED.labels(self._service, kept.topic).inc()
         log.error(
@@ -224,6 +226,18 @@ class Inbox:
                 f"expected at most {PARKED_MAX} parked events in {PARKED_WINDOW}, "
                 f"found {len(self._parked_at)} in {self._service}"
             )
+
+
+def reason_of(error: Exception) -> str:
+    """Say what keeps an event from being handled, without the values of its rows.
+
+    PostgreSQL repeats them in its DETAIL, and in the message when a value itself is wrong.
+    """
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(_WRONG_VALUE) or isinstance(error, asyncpg.InterfaceError):
+        return f"{type(error).__name__} {state}: a value that its column can't hold".strip()
+    said = str(error).partition("\nDETAIL:")[0]
+    return f"{type(error).__name__}: {said}"[:ERROR_LENGTH_MAX]
 
 
 def in_waves(

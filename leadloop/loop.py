@@ -61,7 +61,8 @@ async def forever(loop: Loop, *, service: str, database: Database) -> None:
             if not (isinstance(error, Retry) or is_unreachable(error)):
                 raise
             metrics.LOOP_FAILURES.labels(service, loop.name).inc()
-            log.warning("loop.waits", loop=loop.name, reason=type(error).__name__)
+            away = {"database": database.where} if is_unreachable(error) else {}
+            log.warning("loop.waits", loop=loop.name, reason=type(error).__name__, **away)
             await asyncio.sleep(PAUSE_AFTER_FAILURE.total_seconds())
             continue
         database.note_moved(loop.name, idle=loop.idle)

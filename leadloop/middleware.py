@@ -29,6 +29,7 @@ PROTECTED_PREFIX = "/v1"
 # JSON may hold this character, PostgreSQL's text may not (its error 22021).
 _NUL_IN_TEXT = "22021"
 _APPS_MAX = 8
+_THROUGH_A_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class Observe:
@@ -211,6 +212,9 @@ def _refusal_without_tokens(scope: Scope, headers: Headers) -> Problem | None:
     client = scope.get("client")
     if client is None or not _is_loopback(client[0]):
         return Forbidden("No API token is configured, so only this machine is let in.")
+    if any(name in headers for name in _THROUGH_A_PROXY):
+        # Whom the proxy speaks for may be anywhere.
+        return Forbidden("No API token is configured, so a proxy's clients are not let in.")
     if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         return Forbidden("No API token is configured, so pages of other sites are not let in.")
     return None

@@ -5,10 +5,14 @@ from zlib import crc32
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from asyncpg import UndefinedTableError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from leadloop.database import Database
 
 _ENV = Path(__file__).parent / "migrations"
 _LOCK_SPACE = 0x4C4D
@@ -32,6 +36,27 @@ async def migrate(url: str, schema: str, versions: Path) -> None:
         await engine.dispose()
 
 
+async def is_behind(database: Database, versions: Path) -> bool:
+    """Say whether the schema lacks one of the migrations in `versions`.
+
+    One that these do not know was made by a newer version, which only added: not behind.
+    """
+    statement = text(f'SELECT version_num FROM "{database.schema}".alembic_version')  # noqa: S608 (a schema is named by us)
+    try:
+        async with database.single() as connection:
+            found = await connection.scalar(statement)
+    except UndefinedTableError:
+        return True
+    return found is None or found in _all_but_newest(versions)
+
+
+def _all_but_newest(versions: Path) -> set[str]:
+    """Return what a schema that still lacks something may stand at."""
+    directory = ScriptDirectory(str(_ENV), version_locations=[str(versions)])
+    known = {script.revision for script in directory.walk_revisions()}
+    return known - set(directory.get_heads())
+
+
 def config_of(connection: Connection, schema: str, versions: Path) -> Config:
     """Return Alembic's configuration for one room, on an open connection."""
     config = Config()
@@ -48,7 +73,11 @@ def _upgrade(connection: Connection, schema: str, versions: Path) -> None:
     lock = {"space": _LOCK_SPACE, "key": key}
     connection.execute(text("SELECT pg_advisory_lock(:space, :key)"), lock)
     try:
-        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        # Not IF NOT EXISTS: that asks for a right on the database even where there is one.
+        if not connection.scalar(
+            text("SELECT to_regnamespace(:name)"), {"name": f'"{schema}"'}
+        ):
+            connection.execute(text(f'CREATE SCHEMA "{schema}"'))
         connection.execute(text(f'SET search_path = "{schema}"'))
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()

@@ -84,15 +84,21 @@ class Postgres:
         """The process id of the server's first process."""
         return self._running().pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server that was started last still runs."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
-        """Start the server, or start it again after kill(); returns once it answers.
+        """Start the server, or start it again after it was killed; returns once it answers.
 
         Raises:
             InUse: Another process holds the folder.
             RuntimeError: It did not answer in time.
         """
-        if self._process is not None:
+        if self.is_running:
             return
+        self._forget()
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self._hold()
         try:

@@ -84,21 +84,28 @@ def to_envelope(record: Record) -> Envelope[Message]:
     """
     type_name = type_of(record)
     try:
+        event_id, time = _required(record, "ce_id"), _required(record, "ce_time")
         return Envelope(
-            id=_required(record, "ce_id"),
+            id=event_id,
             topic=record.topic,
             key=record.key,
             type=type_name,
-            time=datetime.fromisoformat(_required(record, "ce_time")),
+            time=datetime.fromisoformat(time),
             traceparent=header(record, "traceparent"),
             event=decode(type_name, record.value),
             value=record.value,
         )
-    except (KeyError, ValueError, DecodeError) as error:
+    except KeyError as error:
+        expected = f"one of the {len(EVENT_TYPES)} event types under {_LOCAL_NAME}"
+        raise Unreadable(f"expected {expected}, found {type_name!r}") from error
+    except DecodeError as error:
+        size = len(record.value)
         raise Unreadable(
-            f"expected one of {len(EVENT_TYPES)} event types under {_LOCAL_NAME}, "
-            f"found {type_name!r}: {type(error).__name__}: {error}"
+            f"expected a value that is a {type_name}, found {size} bytes that are none: "
+            f"{type(error).__name__}: {error}"
         ) from error
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
 
 
 def _required(record: Record, name: str) -> str:

@@ -23,6 +23,7 @@ from leadloop.parked import parked_router
 from leadloop.relay import Relay
 from leadloop.transport import PATIENT, PATIENTLY, Transport
 from leadloop.upkeep import UPKEEP, Upkeep
+from leadloop.waiting import Gate, wait_for_schema
 
 log = structlog.get_logger()
 
@@ -136,9 +137,11 @@ async def serve(
     for service in services:
         service.subscribe(transport)
     _collect_garbage_rarely()
+    gate = Gate(app)
     await transport.start()
     try:
-        await _run_all(_background(services, transport), _Server(app, host, port, ready))
+        background = _begin(services, transport, gate)
+        await _run_all(background, _Server(gate, host, port, ready))
     finally:
         await transport.stop()
         for service in services:
@@ -156,23 +159,31 @@ def _collect_garbage_rarely() -> None:
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
 
 
-async def _run_all(
-    background: Sequence[Coroutine[None, None, None]], server: "_Server"
-) -> None:
+async def _run_all(background: Coroutine[None, None, None], server: "_Server") -> None:
     """Run until told to stop; answer what was asked, then end the rest."""
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         running.add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
-        others = [tasks.create_task(coroutine) for coroutine in background]
+        working = tasks.create_task(background)
         listening = tasks.create_task(server.serve())
         stopping = tasks.create_task(stop.wait())
         await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await listening
-        for task in [*others, stopping]:
-            task.cancel()
+        working.cancel()
+        stopping.cancel()
+
+
+async def _begin(services: Sequence[Service], transport: Transport, gate: Gate) -> None:
+    """Wait for the schemas, then let requests in and do everything besides answering them."""
+    for service in services:
+        await wait_for_schema(service.database, service.migrations, gate)
+    gate.open()
+    async with asyncio.TaskGroup() as tasks:
+        for coroutine in _background(services, transport):
+            tasks.create_task(coroutine)
 
 
 def _background(

@@ -1,14 +1,23 @@
 """What every service reads from its environment; a wrong value stops the start by its name."""
 
+import re
+from inspect import signature
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
+import asyncpg
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from leadloop.brokers import Mechanism, Protocol, Security, is_bootstrap
 
 PREFIX = "LEADLOOP_"
+SCHEME = "postgresql+asyncpg"
+_URL = f"{SCHEME}://user:password@host:port/database"
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_CONNECT_OPTIONS = frozenset(signature(asyncpg.connect).parameters)
 
 
 def per_room(room: str, name: str) -> AliasChoices:
@@ -67,7 +76,7 @@ class ServiceSettings(BaseSettings):
     body_bytes_max: int = Field(
         1024 * 1024, gt=0, description="Largest accepted request body, in bytes."
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_json: bool = Field(True, description="JSON lines; false for lines that people read.")
     allow_private_endpoints: bool = Field(
         False,
@@ -78,9 +87,7 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _is_bootstrap(cls, value: str) -> str:
         if not is_bootstrap(value):
-            raise ValueError(
-                f"LEADLOOP_KAFKA: expected host:port, several with commas, found {value!r}"
-            )
+            raise ValueError(f"expected host:port, several with commas, found {value!r}")
         return value
 
     @field_validator("kafka_sasl_mechanism", "kafka_ca_file", mode="before")
@@ -110,11 +117,64 @@ class ServiceSettings(BaseSettings):
             self.kafka_ca_file,
         )
 
+    @field_validator("database_url")
+    @classmethod
+    def _can_be_reached(cls, url: str) -> str:
+        """Refuse what no connection can be made of; nothing of it is repeated: it is secret."""
+        fault = fault_of_url(url)
+        if fault:
+            raise ValueError(f"expected {_URL}, found {fault}")
+        return url
+
+    @field_validator("api_token")
+    @classmethod
+    def _names_a_token(cls, given: SecretStr) -> SecretStr:
+        """Refuse a value that looks like tokens and opens /v1 to no one or to everyone."""
+        if given.get_secret_value() and not tokens_in(given):
+            raise ValueError("expected tokens, comma separated, found none between the commas")
+        return given
+
     def tokens(self) -> tuple[str, ...]:
         """Return the API tokens; empty when none is set."""
-        return tuple(
-            t.strip() for t in self.api_token.get_secret_value().split(",") if t.strip()
+        return tokens_in(self.api_token)
+
+    @classmethod
+    def variables(cls) -> frozenset[str]:
+        """Return the names of the environment variables that are read."""
+        return frozenset(
+            variable
+            for name, field in cls.model_fields.items()
+            for variable in _variables(name, field.validation_alias)
         )
+
+
+def tokens_in(given: SecretStr) -> tuple[str, ...]:
+    """Return the tokens of a comma separated list."""
+    return tuple(t.strip() for t in given.get_secret_value().split(",") if t.strip())
+
+
+def fault_of_url(url: str) -> str:
+    """Say what is wrong with a database's URL without repeating it; nothing when it is well."""
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        return "something else"
+    if parts.drivername != SCHEME:
+        return f"the scheme {parts.drivername}"
+    if parts.host is None and not parts.query.get("host"):
+        return "no host"
+    if parts.host is not None and not _HOST.fullmatch(parts.host):
+        return "a host that is none: @, / and % in a password are written %40, %2F and %25"
+    unknown = sorted(set(parts.query) - _CONNECT_OPTIONS)
+    hint = " (it is ssl here)" if "sslmode" in unknown else ""
+    return f"the option {unknown[0]}, which asyncpg does not know{hint}" if unknown else ""
+
+
+def _variables(name: str, alias: object) -> list[str]:
+    """Return the variables that a field is read from, the first that is set counts."""
+    if isinstance(alias, AliasChoices):
+        return [c for c in alias.choices if isinstance(c, str) and c.startswith(PREFIX)]
+    return [f"{PREFIX}{name}".upper()]
 
 
 def room_folder(file: str) -> Path:

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Coroutine
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,9 +16,11 @@ from services.commands import backtest as backtest_cli
 from services.commands import captures as captures_cli
 from services.commands import learn as learn_cli
 from services.commands import model as model_cli
+from services.commands import parked as parked_cli
 from services.commands import shadow as shadow_cli
 from services.commands import simulate as simulate_cli
 from services.commands.running import Url
+from services.commands.starting import Unusable, start
 
 app = typer.Typer(
     name="leadloop",
@@ -28,17 +29,13 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",
 )
-parked = typer.Typer(
-    help="Events that could not be handled: see why, have them handled again.",
-    no_args_is_help=True,
-)
 agreement_cli.app.add_typer(shadow_cli.shadow, name="shadow")
 agreement_cli.app.command()(backtest_cli.backtest)
 agreement_cli.app.command()(simulate_cli.simulate)
 agreement_cli.app.command()(learn_cli.learn)
 agreement_cli.app.command()(learn_cli.drift)
 app.add_typer(agreement_cli.app, name="agreement")
-app.add_typer(parked, name="parked")
+app.add_typer(parked_cli.parked, name="parked")
 app.add_typer(model_cli.model, name="model")
 app.add_typer(captures_cli.captures, name="captures")
 
@@ -71,7 +68,7 @@ def up(
     """Run everything in one process, on a PostgreSQL of its own; stop it with Ctrl-C."""
     from services.up import up as run_up
 
-    _run(run_up(folder, host=host, port=port, tell=_tell))
+    start(run_up(folder, host=host, port=port, tell=_tell))
 
 
 @app.command()
@@ -79,7 +76,7 @@ def run(room: Annotated[RoomName, typer.Argument(help="Which service.")]) -> Non
     """Run one service against PostgreSQL and Kafka; its settings are environment variables."""
     from services.up import run_room
 
-    _run(run_room(room))
+    start(run_room(room), warns=False)
 
 
 @app.command()
@@ -92,7 +89,7 @@ def migrate(
     from services.rooms import ROOMS
     from services.up import migrate_all
 
-    _run(migrate_all([room] if room else list(ROOMS), tell=out.print))
+    start(migrate_all([room] if room else list(ROOMS), tell=out.print))
 
 
 @app.command()
@@ -103,7 +100,7 @@ def topics(
     """Create the Kafka topics that do not exist yet, on the brokers of LEADLOOP_KAFKA."""
     from services.up import create_all_topics
 
-    _run(create_all_topics(partitions, replicas, tell=out.print))
+    start(create_all_topics(partitions, replicas, tell=out.print))
 
 
 @app.command()
@@ -120,7 +117,7 @@ def demo(
     """Live through a quarter of a made-up company in virtual time, then tell its story."""
     from services.demo.show import show_quarter
 
-    _run(show_quarter(size=size, seed=seed, folder=keep, force=force))
+    start(show_quarter(size=size, seed=seed, folder=keep, force=force))
 
 
 @app.command()
@@ -184,25 +181,6 @@ def report(
     _print(url, f"/v1/reports/{name}{query}")
 
 
-@parked.command("list")
-def list_parked(
-    room: Annotated[RoomName, typer.Argument(help="Which service.")], url: Url = DEFAULT_URL
-) -> None:
-    """List the events that a service could not handle, with their errors."""
-    out.print_json(data=_get(url, f"/v1/parked/{room}"))
-
-
-@parked.command("retry")
-def retry_parked(
-    room: Annotated[RoomName, typer.Argument(help="Which service.")],
-    event_ids: Annotated[list[str], typer.Argument(help="Which events.")],
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Have parked events handled again: all that are named, or none."""
-    answer = _ask(url).post(f"/v1/parked/{room}/retry", {"event_ids": event_ids})
-    out.print_json(data=answer)
-
-
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -213,24 +191,12 @@ def main() -> None:
     """Run the command; a refusal is one message, not a stack trace."""
     try:
         app()
+    except Unusable as unusable:
+        problems.print(str(unusable), markup=False, soft_wrap=True)
+        sys.exit(2)
     except Refused as refused:
-        problems.print(str(refused), markup=False)
+        problems.print(str(refused), markup=False, soft_wrap=True)
         sys.exit(1)
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    """Run a command's coroutine on the fast event loop."""
-    import uvloop
-
-    uvloop.run(work)
-
-
-def _ask(url: str) -> Client:
-    return client_of(url)
-
-
-def _get(url: str, path: str) -> object:
-    return client_of(url).get(path)
 
 
 def _tell(line: str) -> None:

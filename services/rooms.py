@@ -1,12 +1,13 @@
 """The four services by name: how each is set up, migrated and built."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from leadloop.clock import Clock
+from leadloop.environment import misspelt
 from leadloop.ids import Ids
 from leadloop.migrate import migrate
 from leadloop.service import Service
@@ -41,7 +42,7 @@ class Room:
 
 def room_of(name: str) -> Room:
     """Return the room of this name."""
-    settings = import_module(f"services.{name}.settings").Settings
+    settings = _settings_of(name)
     build = import_module(f"services.{name}.app").build
     return Room(name, settings, build, _FOLDER / name / "migrations")
 
@@ -66,6 +67,17 @@ def build_service(
     room = room_of(name)
     given = {**_PARTS.get(name, {}), **parts}
     return room.build(settings or room.settings(), clock=clock, ids=ids, **given)
+
+
+def misspelt_variables(environ: Iterable[str]) -> list[tuple[str, str]]:
+    """Return variables that no service reads, each with the one that was likely meant."""
+    known = {variable for name in ROOMS for variable in _settings_of(name).variables()}
+    return list(misspelt(environ, known, ROOMS))
+
+
+def _settings_of(name: str) -> type[ServiceSettings]:
+    settings: type[ServiceSettings] = import_module(f"services.{name}.settings").Settings
+    return settings
 
 
 async def migrate_room(name: str, database_url: str) -> None:

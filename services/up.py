@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+from aiokafka.errors import KafkaConnectionError
+
 from leadloop.clock import SystemClock
 from leadloop.consumer import KafkaTransport, create_topics
+from leadloop.database import place_of
 from leadloop.ids import Ids
 from leadloop.logs import configure
 from leadloop.postgres import InUse, Postgres
@@ -18,7 +22,9 @@ from leadloop.settings import ServiceSettings
 from services.client import Refused
 from services.embedded import POSTGRES, SECRETS, SOURCES, assemble
 from services.env_file import Unreadable, read_env
-from services.rooms import build_service, migrate_room, room_of
+from services.rooms import build_service, migrate_room, misspelt_variables, room_of
+
+log = structlog.get_logger()
 
 Tell = Callable[[str], None]
 
@@ -152,6 +158,8 @@ async def run_room(name: str) -> None:
     """Run one service against the database and the broker of its environment."""
     settings = room_of(name).settings()
     configure(level=settings.log_level, service=name, json=settings.log_json)
+    for variable, meant in misspelt_variables(os.environ):
+        log.warning("settings.unread", variable=variable, meant=meant)
     service = build_service(name, clock=SystemClock(), ids=Ids(), settings=settings)
     transport = KafkaTransport(
         settings.kafka,
@@ -165,18 +173,25 @@ async def run_room(name: str) -> None:
 async def migrate_all(names: Sequence[str], *, tell: Tell) -> None:
     """Bring the schemas of these rooms up to date."""
     for name in names:
-        await migrate_room(name, room_of(name).settings().database_url)
+        url = room_of(name).settings().database_url
+        try:
+            await migrate_room(name, url)
+        except OSError as error:
+            raise Refused(f"no database answers at {place_of(url)}: {error}") from error
         tell(f"{name}: up to date")
 
 
 async def create_all_topics(partitions: int, replicas: int, *, tell: Tell) -> None:
     """Create the contract's topics on the brokers of the environment."""
     settings = ServiceSettings()
-    names = await create_topics(
-        settings.kafka,
-        partitions=partitions,
-        replicas=replicas,
-        security=settings.broker_security(),
-    )
+    try:
+        names = await create_topics(
+            settings.kafka,
+            partitions=partitions,
+            replicas=replicas,
+            security=settings.broker_security(),
+        )
+    except (KafkaConnectionError, OSError) as error:
+        raise Refused(f"no broker answers at {settings.kafka}: {error}") from error
     for name in names:
         tell(name)

@@ -226,8 +226,13 @@ def load_sources(path: Path, environ: Mapping[str, str]) -> dict[str, Source]:
     """
     try:
         content = load_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SourcesError(f"{path}: expected YAML, found: {error}") from error
+    except OSError as error:
+        raise SourcesError(f"{path}: expected a file, found: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SourcesError(f"{path}: expected text in UTF-8, found: {error.reason}") from error
+    except yaml.YAMLError as error:
+        said = " ".join(str(error).split())
+        raise SourcesError(f"{path}: expected YAML, found: {said}") from error
     return parse_sources(content, environ, where=str(path))
 
 

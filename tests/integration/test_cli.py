@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from leadloop.records import Record
+from leadloop.service import Service
 from leadloop.stepper import Stepper
 from services import cli
 from services.client import Refused
@@ -41,11 +43,13 @@ class Loop:
     """A running Leadloop with an agreement in force.
 
     Attributes:
+        services: Its four services.
         settle: Has its services do what is due.
     """
 
     url: str
     client: Client
+    services: Sequence[Service]
     settle: Callable[[], Awaitable[int]]
 
     async def command(self, app: Typer, *arguments: str) -> Result:
@@ -87,7 +91,7 @@ async def loop(database_url, clock, ids, monkeypatch):
         answer = await client.post("/v1/agreements/sales/sign", signature)
         assert answer.status == 200, answer.body
     async with served(embedded.app) as url:
-        yield Loop(url, client, stepper.settle)
+        yield Loop(url, client, embedded.services, stepper.settle)
     await stepper.close()
     for service in embedded.services:
         await service.close()
@@ -186,6 +190,29 @@ async def test_a_check_at_a_leadloop_warns_of_a_model_that_it_lacks(loop, tmp_pa
 
     assert f"the model {VERSION} was not added" in before
     assert "was not added" not in after
+
+
+async def test_a_parked_event_is_listed_retried_and_given_up(loop):
+    scoring = next(one for one in loop.services if one.name == "scoring")
+    headers = {
+        "ce_id": b"0195530e-0000-7000-8000-00000000dead",
+        "ce_time": b"2026-03-02T09:00:00+00:00",
+        "ce_type": b"leadloop.v1.LeadCaptured",
+    }
+    broken = Record("leads.v1", "lead-1", b"\xff", headers)
+    await scoring.inbox.handle([broken])
+    parked = (cli.app, "parked")
+
+    (event,) = json.loads(await loop.told(*parked, "list", "scoring"))
+    retried = await loop.command(*parked, "retry", "scoring", event["event_id"])
+    who_and_why = ("--by", "Mara", "--reason", "sent again")
+    command = (*parked, "discard", "scoring", event["event_id"])
+    given_up = json.loads(await loop.told(*command, *who_and_why))
+
+    assert isinstance(retried.exception, Refused)
+    assert event["error"] in str(retried.exception)
+    assert given_up == {"discarded": 1}
+    assert json.loads(await loop.told(*parked, "list", "scoring")) == []
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"sha256": "0", "model": "{}"}'])

@@ -1,13 +1,14 @@
 """Every service's schema: its migrations and its tables say the same."""
 
 import asyncio
+import secrets
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -62,6 +63,31 @@ async def test_a_column_too_many_is_noticed(room, database_url):
     await engine.dispose()
 
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("room", ROOMS)
+async def test_a_role_that_owns_nothing_but_its_schema_migrates_it(room, database_url):
+    role = f"{room}_{secrets.token_hex(4)}"
+    engine = create_async_engine(database_url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"DROP SCHEMA {room} CASCADE"))
+        await connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        await connection.execute(text(f"CREATE SCHEMA {room} AUTHORIZATION {role}"))
+    own_url = make_url(database_url).set(username=role)
+
+    await migrate(
+        own_url.render_as_string(hide_password=False), room, SERVICES / room / "migrations"
+    )
+
+    async with engine.begin() as connection:
+        owners = await connection.scalars(
+            text("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = :room"),
+            {"room": room},
+        )
+        assert set(owners) == {role}
+        await connection.execute(text(f"DROP OWNED BY {role}"))
+        await connection.execute(text(f"DROP ROLE {role}"))
+    await engine.dispose()
 
 
 async def test_replicas_that_migrate_at_once_apply_each_step_once(database_url):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-# Imported for what it registers.
 from leadloop import metrics  # noqa: F401  # the names below come from the registry it fills
+from leadloop.events import topics
 from services.intake import readings  # noqa: F401  # as above
+from services.intake.sources import parse_sources
+from services.rooms import misspelt_variables
 
 ROOT = Path(__file__).parents[2]
 PORTS = {"intake": 8001, "scoring": 8002, "handoff": 8003, "feedback": 8004}
@@ -29,6 +32,8 @@ from services.rooms import ROOMS, build_service
 made = [build_service(room, clock=SystemClock(), ids=Ids()) for room in ROOMS]
 print(exposition().decode())
 """
+MOUNT = "            - {name: sources, mountPath: /etc/leadloop, readOnly: true}\n"
+VOLUME = "        - name: sources\n          configMap: {name: leadloop-sources}\n"
 METRIC = re.compile(r"\bleadloop_[a-z_]+")
 
 
@@ -143,8 +148,57 @@ def test_compose_runs_one_image_four_times_with_nothing_to_write_on() -> None:
 def test_compose_holds_no_secret_and_refuses_to_start_without_one() -> None:
     for name, service in read_yaml("docker-compose.yml")["services"].items():
         for variable, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|TOKEN|DATABASE_URL", variable):
+            if re.search("PASSWORD|TOKEN", variable):
                 assert ":?" in value, f"{name} sets {variable} without asking for it"
+            if variable.endswith("DATABASE_URL"):
+                assert re.search(r"://\w+@", value), f"{name} holds a password in {variable}"
+
+
+def test_compose_gives_each_service_its_own_database_url_and_no_other() -> None:
+    services = read_yaml("docker-compose.yml")["services"]
+
+    def urls(name: str) -> dict[str, str]:
+        given = services[name]["environment"]
+        return {key: given[key] for key in given if key.endswith("DATABASE_URL")}
+
+    for room in PORTS:
+        (own,) = urls(room).values()
+        variable = f"LEADLOOP_{room.upper()}_DATABASE_URL"
+        assert own.startswith(f"${{{variable}:-")
+        assert urls("prepare")[variable] == own
+        settings = import_module(f"services.{room}.settings").Settings
+        assert settings(database_url=own.removesuffix("}").partition(":-")[2])
+
+
+def test_compose_bounds_the_memory_and_the_logs_of_all_that_runs() -> None:
+    services = read_yaml("docker-compose.yml")["services"]
+
+    for name, service in services.items():
+        assert service["logging"]["options"]["max-size"], name
+        if name != "prepare":
+            assert service["deploy"]["resources"]["limits"]["memory"], name
+
+
+def test_scoring_has_memory_for_a_study_wherever_it_runs() -> None:
+    default = import_module("services.scoring.settings").Settings.model_fields
+    needed = default["study_memory_mb_max"].default + 512
+    compose = read_yaml("docker-compose.yml")["services"]["scoring"]["deploy"]
+    patch = read_yaml("deploy/kubernetes/kustomization.yaml")["patches"][0]["patch"]
+
+    assert compose["resources"]["limits"]["memory"] == f"{needed}M"
+    assert f"value: {needed}Mi" in patch
+
+
+@pytest.mark.parametrize("room", ["intake", "feedback"])
+def test_who_reads_the_sources_has_them(room: str) -> None:
+    compose = read_yaml("docker-compose.yml")["services"][room]
+    pod = documents(room)["Deployment"]["spec"]["template"]["spec"]
+
+    assert compose["volumes"] == ["./sources.yaml:/etc/leadloop/sources.yaml:ro"]
+    assert {"name": "sources", "mountPath": "/etc/leadloop", "readOnly": True} in pod[
+        "containers"
+    ][0]["volumeMounts"]
+    assert {"name": "sources", "configMap": {"name": "leadloop-sources"}} in pod["volumes"]
 
 
 def test_compose_asks_everything_that_runs_whether_it_is_healthy() -> None:
@@ -166,8 +220,6 @@ def test_ports_are_the_same_wherever_they_are_written() -> None:
 
 
 def default_port(room: str) -> int:
-    from importlib import import_module
-
     port: int = import_module(f"services.{room}.settings").Settings.model_fields["port"].default
     return port
 
@@ -220,10 +272,12 @@ def test_selectors_of_a_service_and_a_budget_find_the_pods(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ["handoff", "feedback"])
-def test_rooms_differ_in_name_and_port_only(room: str) -> None:
+def test_rooms_differ_in_name_port_and_sources_only(room: str) -> None:
     def anonymous(name: str) -> str:
         text = (ROOT / f"deploy/kubernetes/{name}.yaml").read_text()
         _, _, body = text.partition("\n")
+        for sources in (MOUNT, VOLUME):
+            body = body.replace(sources, "")
         return body.replace(name, "room").replace(str(PORTS[name]), "port")
 
     assert anonymous(room) == anonymous("scoring")
@@ -233,9 +287,40 @@ def test_every_file_of_the_kubernetes_folder_is_applied() -> None:
     folder = ROOT / "deploy/kubernetes"
     applied = read_yaml("deploy/kubernetes/kustomization.yaml")["resources"]
 
-    assert sorted(applied) == sorted(
-        path.name for path in folder.glob("*.yaml") if path.name != "kustomization.yaml"
+    written = {path.name for path in folder.glob("*.yaml")}
+    assert written - {"kustomization.yaml", "sources.yaml"} == set(applied)
+
+
+def test_the_pods_settings_and_sources_can_be_read() -> None:
+    folder = ROOT / "deploy/kubernetes"
+    made = {
+        one["name"]: one
+        for one in read_yaml("deploy/kubernetes/kustomization.yaml")["configMapGenerator"]
+    }
+    lines = (folder / "settings.env").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    assert made["leadloop"]["envs"] == ["settings.env"]
+    assert made["leadloop-sources"]["files"] == ["sources.yaml"]
+    assert list(misspelt_variables(given)) == []
+    assert parse_sources(
+        read_yaml("deploy/kubernetes/sources.yaml"), {"WEBSITE_WEBHOOK_SECRET": "shared"}
     )
+
+
+@pytest.mark.parametrize("room", PORTS)
+def test_a_pod_gets_the_secrets_of_its_own_room_only(room: str) -> None:
+    running = container(documents(room)["Deployment"])
+    secrets = [one["secretRef"]["name"] for one in running["envFrom"] if "secretRef" in one]
+    prepares = container(
+        {"spec": {"template": read_yaml("deploy/kubernetes/prepare.yaml")["spec"]["template"]}}
+    )
+
+    assert secrets[:2] == ["leadloop", f"leadloop-{room}"]
+    assert not any(f"leadloop-{other}" in secrets for other in PORTS if other != room)
+    own = {"secretRef": {"name": f"leadloop-{room}", "optional": True}}
+    assert own in running["envFrom"]
+    assert own in prepares["envFrom"]
 
 
 def test_every_locked_package_has_hashes_and_the_lock_names_no_registry() -> None:
@@ -262,3 +347,12 @@ def test_make_help_lists_every_target() -> None:
     helped = re.findall(r"^([a-z0-9-]+):.*## ", text, flags=re.MULTILINE)
 
     assert sorted(declared) == sorted(helped)
+
+
+def test_the_runbook_deletes_the_topics_that_there_are() -> None:
+    (pattern,) = re.findall(
+        r"--delete --topic '(.+)'", (ROOT / "docs/operations.md").read_text()
+    )
+
+    assert all(re.fullmatch(pattern, name) for name in topics())
+    assert pattern.count("|") == len(topics()) - 1

@@ -5,9 +5,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
+from leadloop.database import Database
 from leadloop.loop import forever
 from leadloop.transport import LocalTransport
+from leadloop.upkeep import Upkeep
 from services.rooms import build_service, room_of
 from tests.conftest import until
 
@@ -79,3 +82,17 @@ async def test_a_consumer_that_never_reached_its_broker_has_stalled(database_url
 
     assert service.database.stalled() == {"consumer": True}
     await service.close()
+
+
+async def test_a_loop_that_waits_for_its_database_says_where_it_should_be(clock, ids):
+    url = "postgresql+asyncpg://ada:secret-word@127.0.0.1:9/none"
+    away = Database(url, "kit", clock=clock, ids=ids)
+
+    running = asyncio.create_task(forever(Upkeep(away), service="kit", database=away))
+    with capture_logs() as logs:
+        await until(lambda: logs)
+    running.cancel()
+
+    assert logs[0]["event"] == "loop.waits"
+    assert logs[0]["database"] == "127.0.0.1:9/none"
+    assert "secret-word" not in str(logs)

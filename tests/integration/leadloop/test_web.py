@@ -425,6 +425,21 @@ async def test_without_tokens_pages_of_other_sites_are_not_let_in(database):
     assert (await client.post("/v1/people/late")).status == 403
 
 
+@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-real-ip", "via"])
+async def test_without_tokens_clients_of_a_proxy_on_this_machine_are_not_let_in(
+    database, header
+):
+    client = Client(make_app(database), {header: "203.0.113.9"})
+
+    assert (await client.get("/v1/people/1")).status == 403
+
+
+async def test_with_tokens_clients_of_a_proxy_are_let_in(guarded):
+    headers = {"x-forwarded-for": "203.0.113.9", "authorization": "Bearer first-token"}
+
+    assert (await Client(guarded, headers).get("/v1/people/1")).status == 200
+
+
 async def test_a_trace_is_continued_into_the_transaction(client):
     header = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
 

@@ -59,5 +59,8 @@ def test_a_record_that_is_no_event_says_what_is_wrong(name, value, expected):
 def test_a_value_that_is_no_message_is_unreadable():
     record = a_record()
 
-    with pytest.raises(Unreadable, match="DecodeError"):
+    expected = (
+        "^expected a value that is a leadloop.v1.LeadErased, found 2 bytes .* DecodeError"
+    )
+    with pytest.raises(Unreadable, match=expected):
         to_envelope(Record(record.topic, record.key, b"\xff\xff", record.headers))

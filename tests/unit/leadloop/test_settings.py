@@ -3,9 +3,9 @@
 import ssl
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from leadloop.settings import ServiceSettings
+from leadloop.settings import ServiceSettings, fault_of_url
 
 SASL = {
     "LEADLOOP_KAFKA_SECURITY": "SASL_PLAINTEXT",
@@ -39,7 +39,7 @@ def test_brokers_are_named_by_host_and_port(settings, value):
      "PLAINTEXT://kafka:9092", "::1:9092"],
 )  # fmt: skip
 def test_brokers_named_otherwise_stop_the_start(settings, value):
-    with pytest.raises(ValidationError, match=r"LEADLOOP_KAFKA: expected host:port") as refused:
+    with pytest.raises(ValidationError, match=r"expected host:port") as refused:
         settings(LEADLOOP_KAFKA=value)
 
     assert repr(value) in str(refused.value)
@@ -102,3 +102,53 @@ def test_a_password_is_not_shown_by_who_holds_it(settings):
     read = settings(**SASL)
 
     assert "hunter2" not in repr(read) + repr(read.broker_security())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://postgres@localhost/leadloop",
+        "postgresql+asyncpg://leadloop:p%40ss%2Fword@db-1.example.com:6432/leadloop",
+        "postgresql+asyncpg://leadloop:secret@[::1]:5432/leadloop?ssl=require",
+        "postgresql+asyncpg://postgres@/leadloop?host=/var/run/postgresql",
+        "postgresql+asyncpg://leadloop@postgres/leadloop",
+    ],
+)
+def test_a_url_that_can_be_connected_to_is_taken(url):
+    assert ServiceSettings(database_url=url).database_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("mysql://leadloop:secret-word@db/leadloop", "the scheme mysql"),
+        ("postgresql://leadloop:secret-word@db/leadloop", "the scheme postgresql"),
+        ("postgresql+asyncpg:///leadloop", "no host"),
+        ("postgresql+asyncpg://leadloop:secret-word@db:many/leadloop", "something else"),
+        ("secret-word", "something else"),
+        ("", "something else"),
+        ("postgresql+asyncpg://leadloop:secret@word@db/leadloop", "%40"),
+        ("postgresql+asyncpg://leadloop:secret-word@db/leadloop?sslmode=require", "ssl here"),
+    ],
+)
+def test_a_url_that_can_not_is_refused_without_its_password(url, found):
+    with pytest.raises(ValidationError) as raised:
+        ServiceSettings(database_url=url)
+
+    (error,) = raised.value.errors()
+    assert found in error["msg"]
+    assert "secret" not in error["msg"].replace("secret-word@db", "")
+    assert fault_of_url(url)
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"), [("", ()), ("a", ("a",)), (" a , b,", ("a", "b"))]
+)
+def test_tokens_are_separated_by_commas(given, tokens):
+    assert ServiceSettings(api_token=SecretStr(given)).tokens() == tokens
+
+
+@pytest.mark.parametrize("given", [",", " ", " , ,"])
+def test_a_token_that_names_none_is_refused_instead_of_leaving_the_door_open(given):
+    with pytest.raises(ValidationError, match="found none between the commas"):
+        ServiceSettings(api_token=SecretStr(given))
