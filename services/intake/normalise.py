@@ -97,6 +97,14 @@ def normal_phone(text: str, country: str) -> str:
     """
     if _is_possible_e164(text):
         return text
+    found = _read_phone(text, country)
+    if not found or _is_possible_e164(found) or _read_phone(found, "") == found:
+        return found
+    # With a zero too many it would be another number each time it is read: it is none.
+    return ""
+
+
+def _read_phone(text: str, country: str) -> str:
     try:
         number = phonenumbers.parse(text, country or None)
     except phonenumbers.NumberParseException:

@@ -2,7 +2,7 @@ import json
 from contextlib import suppress
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leadloop.errors import Malformed
@@ -97,6 +97,7 @@ def test_a_normal_address_is_normal_already(text):
     assert normal is None or normal_email(normal) == normal
 
 
+@example("000001", "DE")
 @given(st.from_regex(r"[ +()0-9-]{0,20}", fullmatch=True), st.sampled_from(["", "US", "DE"]))
 def test_a_normal_phone_number_is_normal_already(text, country):
     normal = normal_phone(text, country)
