@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from leadloop.clock import VirtualClock
 from leadloop.database import Database
@@ -22,6 +23,12 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("intake", "scoring", "handoff", "feedback")
 MONDAY_MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEST_FOLDER = ROOT / ".test"
+
+# Machines are shared and slow at times: no test looks at how long an example takes.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
