@@ -9,7 +9,6 @@ its rules alone.
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Final
 
 import orjson
@@ -133,7 +132,7 @@ async def run_end(stage: int, url: str, kafka: str, *, door: int, receiver: int)
         post = HttpPoster(allow_private=True)
         loops.append(DeliveryLoop(database, service=name, post=post))
     service = Service(
-        name=name, database=database, migrations=Path(), api=FastAPI(), paths=(),
+        name=name, database=database, migrations=None, api=FastAPI(), paths=(),
         handlers=handlers, door=Door(database), loops=loops,
     )  # fmt: skip
     # The first stage only publishes, to the second; the last one only reads.

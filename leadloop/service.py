@@ -38,7 +38,7 @@ class Service:
     Attributes:
         name: Also the name of its consumer groups and the service label of its metrics.
         database: Its schema.
-        migrations: Its folder of migrations.
+        migrations: Its folder of migrations; None when its tables are somebody else's to make.
         api: Its documented routes and probes.
         is_relay_patient: Nobody waits for what it promises.
         repeatable: Those that change nothing the second time, see `Inbox`.
@@ -53,7 +53,7 @@ class Service:
 
     name: str
     database: Database
-    migrations: Path
+    migrations: Path | None
     api: FastAPI
     paths: Sequence[str]
     handlers: Handlers
@@ -179,7 +179,8 @@ async def _run_all(background: Coroutine[None, None, None], server: "_Server") -
 async def _begin(services: Sequence[Service], transport: Transport, gate: Gate) -> None:
     """Wait for the schemas, then let requests in and do everything besides answering them."""
     for service in services:
-        await wait_for_schema(service.database, service.migrations, gate)
+        if service.migrations is not None:
+            await wait_for_schema(service.database, service.migrations, gate)
     gate.open()
     async with asyncio.TaskGroup() as tasks:
         for coroutine in _background(services, transport):

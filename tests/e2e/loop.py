@@ -49,6 +49,10 @@ reasons:
 """
 
 
+class NotYet(Exception):
+    """A service that begins asks its callers to come back."""
+
+
 @dataclass
 class Loop:
     """One running stack, seen from outside."""
@@ -61,6 +65,8 @@ class Loop:
         url = self.stack.address(room) + path
         async with self.session.request(method, url, json=body) as answer:
             text = await answer.text()
+            if answer.status == 503:
+                raise NotYet(text)
             assert answer.status < 300, f"{method} {path}: {answer.status} {text}"
             return json.loads(text) if text else None
 

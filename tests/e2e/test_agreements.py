@@ -14,7 +14,7 @@ from leadloop.agreement.reader import sha256_of
 from services.cli import app
 from services.client import Refused
 from tests.conftest import TEST_FOLDER
-from tests.e2e.loop import AGREEMENT, Loop, stack_in
+from tests.e2e.loop import AGREEMENT, Loop, NotYet, stack_in
 
 pytestmark = pytest.mark.e2e
 
@@ -53,7 +53,7 @@ async def sign(loop: Loop, side: str, text: str) -> dict:
             try:
                 path = "/v1/agreements/default/sign"
                 return await loop.call("POST", "feedback", path, said)
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, NotYet):
                 await asyncio.sleep(0)
 
 
@@ -76,7 +76,7 @@ async def eventually_scored(loop: Loop, version: int) -> int:
         while True:
             try:
                 found, points = await scored(loop)
-            except (aiohttp.ClientError, AssertionError):
+            except (aiohttp.ClientError, AssertionError, NotYet):
                 await asyncio.sleep(0)
                 continue
             assert found <= version
