@@ -20,7 +20,7 @@ from leadloop.endpoint_rules import EndpointRules, check_secret
 from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
 from leadloop.errors import Conflict, NotFound
 from leadloop.events import decode
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
 from leadloop.web import Router, WorkDep, idempotent
 
 OVERLAP_HOURS = 24
@@ -230,7 +230,7 @@ async def list_endpoints(
     work: WorkDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[EndpointOut]:
     """List the endpoints, oldest first, without their secrets."""
-    after = None if cursor is None else _cursor_id(cursor)
+    after = id_in(cursor)
     rows = await endpoint_store.page(work.connection, after, limit + 1)
     items = [EndpointOut(**asdict(row)) for row in rows[:limit]]
     return Page(items=items, next=_next(rows, limit))
@@ -277,7 +277,7 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> Page[DeliveryOut]:
     """List deliveries, newest first."""
-    wanted = {**narrowed, "before": None if cursor is None else _cursor_id(cursor)}
+    wanted = {**narrowed, "before": id_in(cursor)}
     rows = await endpoint_store.deliveries(work.connection, wanted, limit + 1)
     items = [DeliveryOut(**asdict(row)) for row in rows[:limit]]
     return Page(items=items, next=_next(rows, limit))
@@ -342,15 +342,6 @@ def _found(row: EndpointRow | None, endpoint_id: UUID) -> EndpointRow:
     if row is None:
         raise NotFound(f"There is no endpoint {endpoint_id}.")
     return row
-
-
-def _cursor_id(cursor: str) -> str:
-    """Return the id in a cursor."""
-    (found,) = decode_cursor(cursor, 1)
-    try:
-        return str(UUID(found))
-    except ValueError as error:
-        raise not_a_cursor() from error
 
 
 def _next(rows: Sequence[EndpointRow | DeliveryRow], limit: int) -> str | None:

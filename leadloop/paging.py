@@ -3,6 +3,7 @@
 import base64
 import binascii
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 import orjson
 from fastapi import Query
@@ -48,6 +49,21 @@ def decode_cursor(cursor: str, parts: int) -> tuple[str, ...]:
     if not is_sound or len(found) != parts:
         raise not_a_cursor()
     return tuple(found)
+
+
+def id_in(cursor: str | None) -> str | None:
+    """Return the id in the cursor of a list that is sorted by id; None on the first page.
+
+    Raises:
+        Malformed: It holds none.
+    """
+    if cursor is None:
+        return None
+    (found,) = decode_cursor(cursor, 1)
+    try:
+        return str(UUID(found))
+    except ValueError as error:
+        raise not_a_cursor() from error
 
 
 def not_a_cursor() -> Malformed:

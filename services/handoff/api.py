@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from leadloop.errors import NotFound
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
 from leadloop.web import Router, WorkDep, idempotent
 from services.handoff import actors, commands, store, views
 from services.handoff.cycle import State
@@ -122,7 +122,7 @@ async def list_handoffs(
     cursor: Cursor = None,
 ) -> Page[HandoffOut]:
     """List handoffs, newest first."""
-    wanted = replace(narrowed, before=None if cursor is None else _cursor_id(cursor))
+    wanted = replace(narrowed, before=id_in(cursor))
     held = await store.page(work.connection, wanted, limit + 1)
     more = encode_cursor(held[limit - 1].handoff.id) if len(held) > limit else None
     return Page(items=[views.handoff_of(one) for one in held[:limit]], next=more)
@@ -190,11 +190,3 @@ async def convert(handoff_id: UUID, told: ConvertIn, work: WorkDep) -> StandingO
 
 def _utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC) if moment else None
-
-
-def _cursor_id(cursor: str) -> str:
-    (found,) = decode_cursor(cursor, 1)
-    try:
-        return str(UUID(found))
-    except ValueError as error:
-        raise not_a_cursor() from error

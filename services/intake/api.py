@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop import tracing
 from leadloop.errors import FieldError, NotFound, Rejected
-from leadloop.paging import Cursor, Limit, Page, encode_cursor
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
 from leadloop.web import Router, WorkDep, idempotent
 from services.intake import again, views
-from services.intake.captures import CaptureOut, captures_of, id_in
+from services.intake.captures import CaptureOut, captures_of
 from services.intake.handlers import Arrival
 from services.intake.message import Activity, Consent, Lead, Message, Touch, Unusable
 from services.intake.normalise import normal_email, normalise

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop.database import Work
 from leadloop.errors import Conflict, NotFound, Problem
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
 from leadloop.web import Router, WorkDep, idempotent
 from services.intake import again, aside, views
 from services.intake.sources import Source
@@ -145,21 +145,6 @@ async def dismiss_capture(capture_id: UUID, work: WorkDep) -> CaptureOut:
     if not await aside.dismiss(work.connection, str(capture_id)):
         raise await _not_so(work, str(capture_id), "not parked")
     return await _capture(work, str(capture_id))
-
-
-def id_in(cursor: str | None) -> str | None:
-    """Return the id in a cursor.
-
-    Raises:
-        Malformed: It holds none.
-    """
-    if cursor is None:
-        return None
-    (found,) = decode_cursor(cursor, 1)
-    try:
-        return str(UUID(found))
-    except ValueError as error:
-        raise not_a_cursor() from error
 
 
 async def _retry_some(work: Work, wanted: RetryIn, sources: Mapping[str, Source]) -> RetriedOut:

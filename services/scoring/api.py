@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 
 from leadloop.database import Work
 from leadloop.errors import Conflict, NotFound
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
 from leadloop.v1 import agreement_pb2, lead_pb2
 from leadloop.web import Router, WorkDep
 from leadloop.zones import UTC, AskedZone, zone_of
@@ -58,7 +58,7 @@ async def list_scores(
     cursor: Cursor = None,
 ) -> Page[ScoreLine]:
     """List where leads stand, the oldest lead first."""
-    after = _after(cursor)
+    after = id_in(cursor) or _BEFORE_ALL
     states = await views.list_leads(work.connection, tier=tier, after=after, limit=limit + 1)
     last = states[limit - 1].lead_id if len(states) > limit else None
     return Page(
@@ -138,14 +138,3 @@ async def _explained(
 ) -> Explanation:
     found = await stood(work, await _find(work, lead_id), asked)
     return explain.explained(found, is_asked=asked != Asked(), zone=zone)
-
-
-def _after(cursor: str | None) -> str:
-    """Return the lead's id in a cursor; the first page follows on no lead."""
-    if cursor is None:
-        return _BEFORE_ALL
-    (found,) = decode_cursor(cursor, 1)
-    try:
-        return str(UUID(found))
-    except ValueError as error:
-        raise not_a_cursor() from error

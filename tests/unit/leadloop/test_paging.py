@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from leadloop.errors import Malformed
-from leadloop.paging import decode_cursor, encode_cursor
+from leadloop.paging import decode_cursor, encode_cursor, id_in
 
 
 @pytest.mark.parametrize("parts", [("a",), ("2026-03-02T09:00:00Z", "id"), ("é", "", "/+?")])
@@ -35,3 +35,18 @@ def test_another_text_is_refused_and_named(cursor):
         decode_cursor(cursor, 1)
 
     assert refused.value.errors[0].pointer == "query cursor"
+
+
+def test_an_id_goes_into_a_cursor_and_comes_out_again():
+    lead_id = "01a206c3-1807-7686-b3d3-2403a49364b0"
+
+    assert id_in(encode_cursor(lead_id)) == lead_id
+    assert id_in(None) is None
+
+
+@pytest.mark.parametrize(
+    "parts", [("no id",), (), ("01a206c3-1807-7686-b3d3-2403a49364b0", "")]
+)
+def test_a_cursor_without_an_id_is_refused(parts):
+    with pytest.raises(Malformed):
+        id_in(encode_cursor(*parts))
