@@ -38,6 +38,13 @@ def test_of_a_general_name_and_a_rooms_own_the_one_that_was_set_is_named(monkeyp
     assert said == f"{name}: expected less than or equal to 65535, found '99999'"
 
 
+def test_variables_that_do_not_fit_together_are_told_in_one_line(monkeypatch):
+    (said,) = said_of(monkeypatch, LEADLOOP_KAFKA_USERNAME="leadloop")
+
+    needed = "LEADLOOP_KAFKA_SECURITY=sasl_ssl or sasl_plaintext"
+    assert said == f"LEADLOOP_KAFKA_USERNAME needs {needed}, found plaintext"
+
+
 def test_a_secret_is_never_repeated(monkeypatch):
     said = said_of(
         monkeypatch,
