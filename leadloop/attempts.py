@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 import orjson
 from google.protobuf.message import Message
@@ -78,6 +79,16 @@ class Answer:
     retry_after: str = ""
     error: str = ""
 
+    @property
+    def is_taken(self) -> bool:
+        """Say whether the receiver has it: only a 2xx is success."""
+        return self.status is not None and 200 <= self.status <= 299
+
+    @property
+    def problem(self) -> str | None:
+        """Say why it was not taken; None when it was."""
+        return None if self.is_taken else self.error or f"HTTP {self.status}"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -105,25 +116,39 @@ class Result:
 
 def body_of(event_type: str, event: Message, time: datetime) -> bytes:
     """Return the body that every attempt sends: an event as JSON, with its type and time."""
+    return body_with(event_type, to_json(event), time)
+
+
+# (Any: JSON.)
+def body_with(event_type: str, data: dict[str, Any], time: datetime) -> bytes:
+    """Return a body as Standard Webhooks has it."""
     at = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return orjson.dumps({"type": event_type, "timestamp": at, "data": to_json(event)})
+    return orjson.dumps({"type": event_type, "timestamp": at, "data": data})
 
 
 def headers_of(
     delivery: Delivery, endpoint: Endpoint, body: bytes, now: datetime
 ) -> dict[str, str]:
     """Return the headers of an attempt at `now`, signed with every key in force."""
+    return signed_headers(endpoint, delivery.event_id, body, now, delivery.traceparent)
+
+
+def signed_headers(
+    endpoint: Endpoint, message_id: str, body: bytes, now: datetime, traceparent: str
+) -> dict[str, str]:
+    """Return the headers that an endpoint gets with a body, whatever it tells."""
     timestamp_s = int(now.timestamp())
-    signature = signing.signature_header(endpoint.secrets, delivery.event_id, timestamp_s, body)
     headers = {
         "content-type": "application/json",
         "user-agent": USER_AGENT,
-        signing.ID_HEADER: delivery.event_id,
+        signing.ID_HEADER: message_id,
         signing.TIMESTAMP_HEADER: str(timestamp_s),
-        signing.SIGNATURE_HEADER: signature,
+        signing.SIGNATURE_HEADER: signing.signature_header(
+            endpoint.secrets, message_id, timestamp_s, body
+        ),
     }
-    if delivery.traceparent:
-        headers["traceparent"] = delivery.traceparent
+    if traceparent:
+        headers["traceparent"] = traceparent
     return headers
 
 
@@ -134,10 +159,10 @@ def judge(
     *,
     schedule: tuple[timedelta, ...],
 ) -> Result:
-    """Decide what becomes of a delivery after this answer: only a 2xx is success."""
-    if answer.status is not None and 200 <= answer.status <= 299:
+    """Decide what becomes of a delivery after this answer."""
+    if answer.is_taken:
         return Result(delivery, State.DELIVERED, now, answer.status, None, now)
-    error = answer.error or f"HTTP {answer.status}"
+    error = answer.problem
     if answer.status == _GONE:
         return Result(delivery, State.FAILED, now, _GONE, error, now, is_gone=True)
     wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
@@ -151,6 +176,11 @@ def judge(
 def _jitter(delivery: Delivery) -> Random:
     """Return what spreads retries: by chance between deliveries, the same in every run."""
     return Random(f"{delivery.id} {delivery.attempt}")  # noqa: S311 (no secret comes of it)
+
+
+def duration_ms(since: datetime, now: datetime) -> int:
+    """Return the whole milliseconds between; none when the clock was set back."""
+    return max(0, round((now - since) / timedelta(milliseconds=1)))
 
 
 def parse_retry_after(text: str, now: datetime) -> timedelta:

@@ -47,11 +47,16 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids
 ORDER BY nth
 """)
 
-_ENDPOINTS = text("""
-SELECT CAST(id AS text) AS id, url, secret,
-    CASE WHEN previous_expires_at > :now THEN previous_secret END AS previous_secret
-FROM endpoints WHERE state = 'active' ORDER BY id
-""")
+_ENDPOINT_COLUMNS = """CAST(id AS text) AS id, url, secret,
+    CASE WHEN previous_expires_at > :now THEN previous_secret END AS previous_secret"""
+
+_ENDPOINTS = text(f"""
+SELECT {_ENDPOINT_COLUMNS} FROM endpoints WHERE state = 'active' ORDER BY id
+""")  # noqa: S608 (the columns are a constant)
+
+_ENDPOINT = text(f"""
+SELECT {_ENDPOINT_COLUMNS} FROM endpoints WHERE id = CAST(:id AS uuid)
+""")  # noqa: S608 (as above)
 
 # Each endpoint's oldest due rows, as many as it has room for, so that a slow endpoint does not
 # stand before the others. Rows that another replica has locked are passed over.
@@ -242,9 +247,13 @@ async def insert(connection: Connection, queued: Sequence[Queued], now: datetime
 async def active_endpoints(connection: Connection, now: datetime) -> dict[str, Endpoint]:
     """Return the active endpoints by id, with the keys that are in force."""
     found = await connection.execute(_ENDPOINTS, {"now": now})
-    return {
-        row.id: _endpoint(row.id, row.url, row.secret, row.previous_secret) for row in found
-    }
+    return {row.id: _endpoint(row) for row in found}
+
+
+async def endpoint(connection: Connection, endpoint_id: str, now: datetime) -> Endpoint | None:
+    """Return an endpoint, active or not, with the keys in force; None when there is none."""
+    row = (await connection.execute(_ENDPOINT, {"id": endpoint_id, "now": now})).one_or_none()
+    return None if row is None else _endpoint(row)
 
 
 async def lease(
@@ -336,6 +345,6 @@ def _delivery(row: Row) -> Delivery:
     return Delivery(*columns)
 
 
-def _endpoint(one: str, url: str, secret: str, previous: str | None) -> Endpoint:
-    texts = [secret] if previous is None else [secret, previous]
-    return Endpoint(one, url, tuple(signing.decode_secret(each) for each in texts))
+def _endpoint(row: Row) -> Endpoint:
+    texts = [row.secret, *([] if row.previous_secret is None else [row.previous_secret])]
+    return Endpoint(row.id, row.url, tuple(signing.decode_secret(each) for each in texts))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import Depends
+from fastapi import Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from leadloop import delivery_store, endpoint_store, signing
@@ -18,9 +18,11 @@ from leadloop.delivery import DELIVERIES
 from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoint_rules import EndpointRules, check_secret
 from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
+from leadloop.endpoint_tester import EndpointTester
 from leadloop.errors import Conflict, NotFound
 from leadloop.events import decode
 from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.posting import Post
 from leadloop.web import Router, WorkDep, idempotent
 
 OVERLAP_HOURS = 24
@@ -100,6 +102,18 @@ class EndpointWithSecret(EndpointOut):
     secret: str
 
 
+class TestedOut(BaseModel):
+    """What came of a test event."""
+
+    event_id: str = Field(description="Sent as webhook-id; each test has another.")
+    taken: bool = Field(description="Whether a delivery would have been: the status is 2xx.")
+    status: int | None = Field(description="HTTP status; null when no answer came.")
+    error: str | None = Field(description="Why it was not taken.")
+    duration_ms: int = Field(description="From connecting to the answer.")
+    headers: dict[str, str] = Field(description="As posted, the signature among them.")
+    body: str = Field(description="As posted, byte by byte: what was signed.")
+
+
 class DeliveryOut(BaseModel):
     """One event on its way to one endpoint."""
 
@@ -149,6 +163,7 @@ def endpoints_router(
     prefix: str,
     *,
     topic: str,
+    post: Post,
     allow_private: bool = False,
     make_secret: Callable[[], str] = signing.new_secret,
 ) -> Router:
@@ -157,6 +172,7 @@ def endpoints_router(
     Args:
         prefix: Where the service mounts them, such as /v1.
         topic: Whose events the service delivers.
+        post: Makes the posts of tests; the same as for deliveries.
         allow_private: Take http and private addresses, for development and demos.
         make_secret: Makes the text of a new secret.
     """
@@ -166,6 +182,7 @@ def endpoints_router(
     router.get("/endpoints", tags=_ENDPOINTS)(list_endpoints)
     _add_create_and_change(router, rules, make_secret)
     _add_rotate(router, make_secret)
+    _add_test(router, EndpointTester(post))
     router.get(endpoint, tags=_ENDPOINTS)(get_endpoint)
     router.delete(endpoint, tags=_ENDPOINTS, status_code=204)(delete_endpoint)
     router.post(endpoint + "/enable", tags=_ENDPOINTS, dependencies=_ONCE)(enable_endpoint)
@@ -224,6 +241,28 @@ def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:
             work.connection, str(endpoint_id), secret, overlap, work.now
         )
         return EndpointWithSecret(**asdict(_found(row, endpoint_id)), secret=secret)
+
+
+def _add_test(router: Router, tester: EndpointTester) -> None:
+    """Add the command that posts a test event; no transaction is open meanwhile."""
+
+    @router.post("/endpoints/{endpoint_id}/test", tags=_ENDPOINTS)
+    async def test_endpoint(endpoint_id: UUID, request: Request) -> TestedOut:
+        """Post a signed `leadloop.v1.EndpointTested` now and tell what came back.
+
+        The endpoint may be disabled. Whatever it answers changes nothing: a test is no
+        delivery, is not repeated and takes no Idempotency-Key. A few may be under way at once.
+        """
+        tested = await tester.test(request.app.state.database, str(endpoint_id))
+        return TestedOut(
+            event_id=tested.event_id,
+            taken=tested.answer.is_taken,
+            status=tested.answer.status,
+            error=tested.answer.problem,
+            duration_ms=tested.duration_ms,
+            headers=tested.headers,
+            body=tested.body.decode(),
+        )
 
 
 async def list_endpoints(
