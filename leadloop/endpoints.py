@@ -1,33 +1,27 @@
-"""The API of webhook endpoints and of the deliveries to them, mounted by the services."""
+"""The API of webhook endpoints, with the deliveries to them, mounted by the services."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-import orjson
 from fastapi import Depends, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from leadloop import delivery_store, endpoint_store, signing
-from leadloop.attempts import body_of
+from leadloop import deliveries, delivery_store, endpoint_store, signing
 from leadloop.database import Work
-from leadloop.delivery import DELIVERIES
-from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoint_rules import EndpointRules, check_secret
-from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
+from leadloop.endpoint_store import EndpointRow, NewEndpoint
 from leadloop.endpoint_tester import EndpointTester
-from leadloop.errors import Conflict, NotFound
-from leadloop.events import decode
-from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.errors import NotFound
+from leadloop.paging import Cursor, Limit, Page, id_in, next_after
 from leadloop.posting import Post
 from leadloop.web import Router, WorkDep, idempotent
 
 OVERLAP_HOURS = 24
 _DISABLED_BY_HAND = "disabled by request"
-_ENABLE_FIRST = "The endpoint is disabled; enable it first."
 
 
 Url = Annotated[
@@ -114,47 +108,7 @@ class TestedOut(BaseModel):
     body: str = Field(description="As posted, byte by byte: what was signed.")
 
 
-class DeliveryOut(BaseModel):
-    """One event on its way to one endpoint."""
-
-    id: str
-    endpoint_id: str
-    event_id: str = Field(description="Sent as webhook-id, the same in every attempt.")
-    event_type: str
-    lead_id: str
-    state: Literal["pending", "delivered", "failed"]
-    attempt: int = Field(description="Attempts made so far; a replay counts from 0 again.")
-    due_at: datetime | None = Field(description="When it is looked at next; null when settled.")
-    last_status: int | None
-    last_error: str | None
-    created_at: datetime
-    delivered_at: datetime | None
-
-
-class DeliveryWithBody(DeliveryOut):
-    """A delivery with what is posted."""
-
-    body: dict[str, Any]
-
-
-class ReplayIn(BaseModel):
-    """Which of the deliveries that were not taken to try again now."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime
-    until: AwareDatetime | None = Field(None, description="Up to now when missing.")
-    endpoint_id: UUID | None = Field(None, description="All endpoints when missing.")
-
-
-class Replayed(BaseModel):
-    """How many deliveries are due now."""
-
-    replayed: int
-
-
 _ENDPOINTS: list[str | Enum] = ["endpoints"]
-_DELIVERIES: list[str | Enum] = ["deliveries"]
 # A command that is repeated with its Idempotency-Key takes effect once.
 _ONCE = [Depends(idempotent)]
 
@@ -177,7 +131,7 @@ def endpoints_router(
         make_secret: Makes the text of a new secret.
     """
     router = Router(prefix=prefix)
-    endpoint, delivery = "/endpoints/{endpoint_id}", "/deliveries/{delivery_id}"
+    endpoint = "/endpoints/{endpoint_id}"
     rules = EndpointRules(topic, allow_private)
     router.get("/endpoints", tags=_ENDPOINTS)(list_endpoints)
     _add_create_and_change(router, rules, make_secret)
@@ -187,13 +141,7 @@ def endpoints_router(
     router.delete(endpoint, tags=_ENDPOINTS, status_code=204)(delete_endpoint)
     router.post(endpoint + "/enable", tags=_ENDPOINTS, dependencies=_ONCE)(enable_endpoint)
     router.post(endpoint + "/disable", tags=_ENDPOINTS, dependencies=_ONCE)(disable_endpoint)
-    router.get("/deliveries", tags=_DELIVERIES)(list_deliveries)
-    router.get(delivery, tags=_DELIVERIES)(get_delivery)
-    for path, command in (
-        ("/deliveries/replay", replay_deliveries),
-        (delivery + "/replay", replay_delivery),
-    ):
-        router.post(path, tags=_DELIVERIES, dependencies=_ONCE, status_code=202)(command)
+    deliveries.add_to(router)
     return router
 
 
@@ -272,7 +220,7 @@ async def list_endpoints(
     after = id_in(cursor)
     rows = await endpoint_store.page(work.connection, after, limit + 1)
     items = [EndpointOut(**asdict(row)) for row in rows[:limit]]
-    return Page(items=items, next=_next(rows, limit))
+    return Page(items=items, next=next_after([row.id for row in rows], limit))
 
 
 async def get_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
@@ -299,79 +247,6 @@ async def delete_endpoint(endpoint_id: UUID, work: WorkDep) -> None:
     await endpoint_store.delete(work.connection, str(endpoint_id))
 
 
-def _narrowed(
-    state: Literal["pending", "delivered", "failed"] | None = None,
-    endpoint_id: UUID | None = None,
-    lead_id: str | None = None,
-) -> dict[str, str | None]:
-    """Collect what a list of deliveries is narrowed by."""
-    endpoint = None if endpoint_id is None else str(endpoint_id)
-    return {"state": state, "endpoint_id": endpoint, "lead_id": lead_id}
-
-
-async def list_deliveries(
-    work: WorkDep,
-    narrowed: Annotated[dict[str, str | None], Depends(_narrowed)],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Page[DeliveryOut]:
-    """List deliveries, newest first."""
-    wanted = {**narrowed, "before": id_in(cursor)}
-    rows = await endpoint_store.deliveries(work.connection, wanted, limit + 1)
-    items = [DeliveryOut(**asdict(row)) for row in rows[:limit]]
-    return Page(items=items, next=_next(rows, limit))
-
-
-async def get_delivery(delivery_id: UUID, work: WorkDep) -> DeliveryWithBody:
-    """Show a delivery with the body that is posted."""
-    found = await endpoint_store.delivery(work.connection, str(delivery_id))
-    if found is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
-    row, event = found
-    body = body_of(row.event_type, decode(row.event_type, event), row.created_at)
-    return DeliveryWithBody(**asdict(row), body=orjson.loads(body))
-
-
-async def replay_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
-    """Try failed deliveries again now, and those that wait for a retry.
-
-    At most 10,000 go, the oldest first, to active endpoints and under the same webhook-id.
-    """
-    endpoint_id = None
-    if wanted.endpoint_id is not None:
-        endpoint = await _endpoint(work, wanted.endpoint_id)
-        if endpoint.state != "active":
-            raise Conflict(_ENABLE_FIRST)
-        endpoint_id = endpoint.id
-    since = delivery_store.Since(wanted.since, wanted.until or work.now, endpoint_id)
-    replayed = await delivery_store.replay_since(work.connection, since, work.now)
-    work.wakes.add(DELIVERIES)
-    return Replayed(replayed=replayed)
-
-
-async def replay_delivery(delivery_id: UUID, work: WorkDep) -> Replayed:
-    """Deliver once more, or now instead of later, under the same webhook-id."""
-    found = await endpoint_store.delivery(work.connection, str(delivery_id))
-    if found is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
-    replayed = await delivery_store.replay(work.connection, [str(delivery_id)], work.now)
-    if not replayed:
-        raise Conflict(await _why_not(work, found[0].endpoint_id))
-    work.wakes.add(DELIVERIES)
-    return Replayed(replayed=replayed)
-
-
-async def _why_not(work: Work, endpoint_id: str) -> str:
-    """Say what keeps a delivery to this endpoint from being replayed."""
-    endpoint = await endpoint_store.find(work.connection, endpoint_id)
-    if endpoint is None:
-        return "The endpoint was deleted."
-    if endpoint.state != "active":
-        return _ENABLE_FIRST
-    seconds = round(LEASED_WITHIN.total_seconds())
-    return f"The delivery is under way or due within {seconds} s: it comes up by itself."
-
-
 async def _endpoint(work: Work, endpoint_id: UUID) -> EndpointOut:
     row = await endpoint_store.find(work.connection, str(endpoint_id))
     return EndpointOut(**asdict(_found(row, endpoint_id)))
@@ -381,8 +256,3 @@ def _found(row: EndpointRow | None, endpoint_id: UUID) -> EndpointRow:
     if row is None:
         raise NotFound(f"There is no endpoint {endpoint_id}.")
     return row
-
-
-def _next(rows: Sequence[EndpointRow | DeliveryRow], limit: int) -> str | None:
-    """Return the cursor behind a page, when one more row was found than it shows."""
-    return encode_cursor(rows[limit - 1].id) if len(rows) > limit else None

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -64,6 +65,11 @@ def id_in(cursor: str | None) -> str | None:
         return str(UUID(found))
     except ValueError as error:
         raise not_a_cursor() from error
+
+
+def next_after(ids: Sequence[str], limit: int) -> str | None:
+    """Return the cursor behind a page, when one more id was found than it shows."""
+    return encode_cursor(ids[limit - 1]) if len(ids) > limit else None
 
 
 def not_a_cursor() -> Malformed:
