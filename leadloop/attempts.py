@@ -18,6 +18,8 @@ USER_AGENT = "Leadloop/1 (+webhooks)"
 RETRY_AFTER_MAX = timedelta(hours=1)
 
 _GONE = 410
+# The wait of what is settled.
+_NEVER = timedelta(0)
 _THROTTLING = frozenset({429, 503})
 
 
@@ -97,6 +99,7 @@ class Result:
     Attributes:
         due_at: When to try again; of no meaning unless pending.
         finished_at: When the answer came.
+        duration_ms: How long it was waited for.
         is_gone: The receiver wants nothing any more: its endpoint is to be disabled.
     """
 
@@ -106,7 +109,13 @@ class Result:
     status: int | None
     error: str | None
     finished_at: datetime
+    duration_ms: int
     is_gone: bool = False
+
+    @property
+    def is_taken_at_once(self) -> bool:
+        """Say whether the first attempt was all that it took."""
+        return self.state is State.DELIVERED and self.delivery.attempt == 1
 
     @property
     def outcome(self) -> str:
@@ -157,20 +166,37 @@ def judge(
     answer: Answer,
     now: datetime,
     *,
+    duration_ms: int,
     schedule: tuple[timedelta, ...],
 ) -> Result:
-    """Decide what becomes of a delivery after this answer."""
+    """Decide what becomes of a delivery after this answer, which came at `now`."""
+    state, wait = _verdict(delivery, answer, now, schedule)
+    return Result(
+        delivery,
+        state,
+        due_at=now + wait,
+        status=answer.status,
+        error=answer.problem,
+        finished_at=now,
+        duration_ms=duration_ms,
+        is_gone=answer.status == _GONE,
+    )
+
+
+def _verdict(
+    delivery: Delivery, answer: Answer, now: datetime, schedule: tuple[timedelta, ...]
+) -> tuple[State, timedelta]:
+    """Return where a delivery stands now, and how long until it is tried again."""
     if answer.is_taken:
-        return Result(delivery, State.DELIVERED, now, answer.status, None, now)
-    error = answer.problem
-    if answer.status == _GONE:
-        return Result(delivery, State.FAILED, now, _GONE, error, now, is_gone=True)
-    wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
+        return State.DELIVERED, _NEVER
+    wait = None
+    if answer.status != _GONE:
+        wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
     if wait is None:
-        return Result(delivery, State.FAILED, now, answer.status, error, now)
+        return State.FAILED, _NEVER
     if answer.status in _THROTTLING:
         wait = max(wait, parse_retry_after(answer.retry_after, now))
-    return Result(delivery, State.PENDING, now + wait, answer.status, error, now)
+    return State.PENDING, wait
 
 
 def _jitter(delivery: Delivery) -> Random:
@@ -178,7 +204,7 @@ def _jitter(delivery: Delivery) -> Random:
     return Random(f"{delivery.id} {delivery.attempt}")  # noqa: S311 (no secret comes of it)
 
 
-def duration_ms(since: datetime, now: datetime) -> int:
+def elapsed_ms(since: datetime, now: datetime) -> int:
     """Return the whole milliseconds between; none when the clock was set back."""
     return max(0, round((now - since) / timedelta(milliseconds=1)))
 

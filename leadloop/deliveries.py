@@ -1,5 +1,6 @@
 """The API of deliveries: how each stands, what is posted, and to try again now."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import Enum
@@ -11,10 +12,12 @@ from fastapi import Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from leadloop import delivery_store, endpoint_store
+from leadloop.attempt_store import ATTEMPTS_KEPT
 from leadloop.attempts import body_of
 from leadloop.database import Work
 from leadloop.delivery import DELIVERIES
 from leadloop.delivery_store import LEASED_WITHIN
+from leadloop.endpoint_store import AttemptRow, DeliveryRow
 from leadloop.errors import Conflict, NotFound
 from leadloop.events import decode
 from leadloop.paging import Cursor, Limit, Page, id_in, next_after
@@ -41,10 +44,26 @@ class DeliveryOut(BaseModel):
     delivered_at: datetime | None
 
 
-class DeliveryWithBody(DeliveryOut):
-    """A delivery with what is posted."""
+class AttemptOut(BaseModel):
+    """One attempt to deliver."""
+
+    attempt: int = Field(description="Its number, from 1; a replay counts from 1 again.")
+    at: datetime = Field(description="When the answer came, or was given up on.")
+    status: int | None = Field(description="HTTP status; null when no answer came.")
+    error: str | None = Field(description="Why it was not taken; null when it was.")
+    duration_ms: int | None = Field(
+        description="From connecting to the answer; null for a first attempt that was taken."
+    )
+
+
+class WholeDelivery(DeliveryOut):
+    """A delivery with what is posted, and its attempts."""
 
     body: dict[str, Any]
+    attempts: list[AttemptOut] = Field(
+        description="The last ten, oldest first. One that ended with our process, or whose "
+        "answer came too late to count, is missing."
+    )
 
 
 class ReplayIn(BaseModel):
@@ -99,14 +118,32 @@ async def list_deliveries(
     return Page(items=items, next=next_after([row.id for row in rows], limit))
 
 
-async def get_delivery(delivery_id: UUID, work: WorkDep) -> DeliveryWithBody:
-    """Show a delivery with the body that is posted."""
+async def get_delivery(delivery_id: UUID, work: WorkDep) -> WholeDelivery:
+    """Show a delivery with the body that is posted and its attempts."""
     found = await endpoint_store.delivery(work.connection, str(delivery_id))
     if found is None:
         raise NotFound(f"There is no delivery {delivery_id}.")
-    row, event = found
-    body = body_of(row.event_type, decode(row.event_type, event), row.created_at)
-    return DeliveryWithBody(**asdict(row), body=orjson.loads(body))
+    row = found.row
+    body = body_of(row.event_type, decode(row.event_type, found.event), row.created_at)
+    return WholeDelivery(
+        **asdict(row), body=orjson.loads(body), attempts=_attempts(row, found.attempts)
+    )
+
+
+def _attempts(row: DeliveryRow, kept: Sequence[AttemptRow]) -> list[AttemptOut]:
+    """Return the history, with an attempt that was taken at once: only its row tells of it."""
+    told = [AttemptOut(**asdict(one)) for one in kept]
+    is_told = bool(kept) and kept[-1].at == row.delivered_at and kept[-1].error is None
+    if row.delivered_at and not is_told:
+        last = AttemptOut(
+            attempt=row.attempt,
+            at=row.delivered_at,
+            status=row.last_status,
+            error=None,
+            duration_ms=None,
+        )
+        told = [*told, last][-ATTEMPTS_KEPT:]
+    return told
 
 
 async def replay_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
@@ -130,7 +167,7 @@ async def replay_delivery(delivery_id: UUID, work: WorkDep) -> Replayed:
         raise NotFound(f"There is no delivery {delivery_id}.")
     replayed = await delivery_store.replay(work.connection, [str(delivery_id)], work.now)
     if not replayed:
-        raise Conflict(await _why_not(work, found[0].endpoint_id))
+        raise Conflict(await _why_not(work, found.row.endpoint_id))
     work.wakes.add(DELIVERIES)
     return Replayed(replayed=replayed)
 

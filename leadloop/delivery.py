@@ -14,8 +14,17 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from google.protobuf.message import Message
 
-from leadloop import delivery_store, metrics, tracing
-from leadloop.attempts import Delivery, Endpoint, Result, State, body_of, headers_of, judge
+from leadloop import attempt_store, delivery_store, metrics, tracing
+from leadloop.attempts import (
+    Delivery,
+    Endpoint,
+    Result,
+    State,
+    body_of,
+    elapsed_ms,
+    headers_of,
+    judge,
+)
 from leadloop.backoff import WEBHOOK_SCHEDULE
 from leadloop.database import Database, Taker, Work
 from leadloop.delivery_store import LEASE, Queued, Room, Subscription
@@ -38,6 +47,7 @@ GATHER_IDLE_SECONDS = 0.1
 CLOSE_WITHIN_SECONDS = 5.0
 # Deliveries under way and handed over for one endpoint, as a multiple of what may be under way.
 DIRECT_FACTOR = 8
+_GONE = "the receiver answered 410 Gone"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -285,10 +295,12 @@ class DeliveryLoop:
             # Too much of the lease went by waiting: the delivery comes up again by itself.
             return
         body = body_of(delivery.event_type, delivery.event, delivery.event_time)
-        headers = headers_of(delivery, endpoint, body, clock.now())
+        began = clock.now()
+        headers = headers_of(delivery, endpoint, body, began)
         answer = await self._post(endpoint.url, headers, body)
-        schedule = self._limits.schedule
-        self._results.append(judge(delivery, answer, clock.now(), schedule=schedule))
+        now, schedule = clock.now(), self._limits.schedule
+        took = elapsed_ms(began, now)
+        self._results.append(judge(delivery, answer, now, duration_ms=took, schedule=schedule))
 
     async def _gather(self, seconds: float) -> None:
         """Wait for posts under way, all of them or this long; raise what a task raised."""
@@ -315,16 +327,18 @@ class DeliveryLoop:
         return len(results)
 
     async def _write(self, results: Sequence[Result]) -> None:
-        """Write results; those that mean more than one statement in one transaction."""
+        """Write results, in one transaction where they end an endpoint, too."""
         again = [one.due_at for one in results if one.state is State.PENDING]
         self._look_at = min([self._look_at, *again])
-        if any(one.is_gone for one in results):
+        gone = sorted({one.delivery.endpoint_id for one in results if one.is_gone})
+        if gone:
             async with self._database.transaction() as work:
-                await delivery_store.record(work.connection, results)
+                await attempt_store.record(work.connection, results)
+                await delivery_store.disable(work.connection, gone, _GONE)
             self._direct.look()
         else:
             async with self._database.single() as connection:
-                await delivery_store.record(connection, results)
+                await attempt_store.record(connection, results)
 
     def _observe(self, results: Sequence[Result]) -> None:
         """Count, time and log: a line for all that were taken, one for each that was not."""
@@ -356,5 +370,6 @@ def _attributes(result: Result) -> dict[str, object]:
         "attempt": result.delivery.attempt,
         "status": result.status,
         "error": result.error,
+        "duration_ms": result.duration_ms,
         "outcome": result.outcome,
     }

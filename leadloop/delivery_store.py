@@ -1,4 +1,4 @@
-"""The SQL of deliveries: queue them, lease what is due, record what came of it, replay."""
+"""The SQL of deliveries: queue them, lease what is due, replay. Results: attempt_store."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 from sqlalchemy import TextClause, text
 
 from leadloop import signing
-from leadloop.attempts import Delivery, Endpoint, Result
+from leadloop.attempt_store import appended
+from leadloop.attempts import Delivery, Endpoint
 from leadloop.connection import Connection, Row
 from leadloop.events import Envelope, decode
 from leadloop.posting import TIMEOUT_SECONDS
@@ -78,19 +79,6 @@ UPDATE deliveries SET attempt = attempt + 1, due_at = :lease_until
 WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 
-# A result of a lease that ended is out of date, unless it is a success: that stays true.
-_RECORD = text("""
-UPDATE deliveries SET state = result.state, due_at = result.due_at,
-    last_status = result.status, last_error = result.error, delivered_at =
-        CASE WHEN result.state = 'delivered' THEN result.finished_at END
-FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:states AS text[]),
-            CAST(:dues AS timestamptz[]), CAST(:statuses AS smallint[]),
-            CAST(:errors AS text[]), CAST(:finished AS timestamptz[]))
-     AS result (id, attempt, state, due_at, status, error, finished_at)
-WHERE deliveries.id = result.id AND deliveries.state <> 'delivered'
-    AND (deliveries.attempt = result.attempt OR result.state = 'delivered')
-""")
-
 _DISABLE = text("""
 UPDATE endpoints SET state = 'disabled', reason = :reason
 WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'active'
@@ -109,12 +97,22 @@ SELECT min(due.due_at) FROM endpoints CROSS JOIN LATERAL (
 WHERE endpoints.state = 'active'
 """)
 
+# An attempt that was taken enters the history where it is not in it yet: the row forgets it.
+_TAKEN_BEFORE = appended(
+    "jsonb_build_object('attempt', attempt, 'at', delivered_at, 'status', last_status)"
+)
 # What is under way is left alone: it has a lease, and is about to have a result.
-_REPLAY = text("""
-UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL
+_REPLAY = text(f"""
+UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL,
+    attempts = CASE
+        WHEN state = 'delivered'
+            AND (CAST(attempts -> -1 ->> 'at' AS timestamptz) IS DISTINCT FROM delivered_at
+                OR attempts -> -1 ->> 'error' IS NOT NULL)
+        THEN {_TAKEN_BEFORE}
+        ELSE attempts END
 WHERE id = ANY(CAST(:ids AS uuid[])) AND (state <> 'pending' OR due_at > :leases_end)
     AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active')
-""")
+""")  # noqa: S608 (what is put in is a constant)
 
 
 def _replay_some(condition: str) -> TextClause:
@@ -278,23 +276,6 @@ async def lease(
         ids = [delivery.id for delivery in due]
         await connection.execute(_LEASE, {"ids": ids, "lease_until": until})
     return due
-
-
-async def record(connection: Connection, results: Sequence[Result]) -> None:
-    """Write what attempts came to; an endpoint that is gone gets nothing more."""
-    values = {
-        "ids": [result.delivery.id for result in results],
-        "attempts": [result.delivery.attempt for result in results],
-        "states": [result.state.value for result in results],
-        "dues": [result.due_at for result in results],
-        "statuses": [result.status for result in results],
-        "errors": [result.error for result in results],
-        "finished": [result.finished_at for result in results],
-    }
-    await connection.execute(_RECORD, values)
-    gone = sorted({result.delivery.endpoint_id for result in results if result.is_gone})
-    if gone:
-        await disable(connection, gone, "the receiver answered 410 Gone")
 
 
 async def disable(connection: Connection, endpoint_ids: Sequence[str], reason: str) -> None:

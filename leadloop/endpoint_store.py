@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 
-from leadloop.connection import Connection
+from leadloop.connection import Connection, from_json
 
 _COLUMNS = """CAST(id AS text) AS id, url, description, event_types, state, reason,
     previous_expires_at, created_at"""
@@ -58,7 +57,7 @@ _DELIVERY_COLUMNS = """CAST(id AS text) AS id, CAST(endpoint_id AS text) AS endp
     created_at, delivered_at"""
 
 _DELIVERY = text(f"""
-SELECT {_DELIVERY_COLUMNS}, event FROM deliveries WHERE id = CAST(:id AS uuid)
+SELECT {_DELIVERY_COLUMNS}, event, attempts FROM deliveries WHERE id = CAST(:id AS uuid)
 """)  # noqa: S608 (as above)
 
 # What a list may be narrowed by; each condition is written out only when it is asked for, so
@@ -116,6 +115,31 @@ class DeliveryRow:
     last_error: str | None
     created_at: datetime
     delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt as the history tells it.
+
+    Attributes:
+        at: When its answer came, or was given up on.
+        duration_ms: How long that took; None where it was not kept.
+    """
+
+    attempt: int
+    at: datetime
+    status: int | None
+    error: str | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDelivery:
+    """A delivery with its event as it travels and the attempts that were kept."""
+
+    row: DeliveryRow
+    event: bytes
+    attempts: list[AttemptRow]
 
 
 async def create(connection: Connection, new: NewEndpoint, now: datetime) -> EndpointRow:
@@ -205,9 +229,20 @@ async def deliveries(
     return [DeliveryRow(*row) for row in found]
 
 
-async def delivery(
-    connection: Connection, delivery_id: str
-) -> tuple[DeliveryRow, bytes] | None:
-    """Return a delivery and its event as it travels; None when there is none."""
-    row: Any = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()
-    return None if row is None else (DeliveryRow(*row[:-1]), row.event)
+async def delivery(connection: Connection, delivery_id: str) -> WholeDelivery | None:
+    """Return all about a delivery; None when there is none."""
+    row = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()
+    if row is None:
+        return None
+    entries = from_json(row.attempts) or []
+    told = [
+        AttemptRow(
+            entry["attempt"],
+            datetime.fromisoformat(entry["at"]),
+            entry["status"],
+            entry.get("error"),
+            entry.get("duration_ms"),
+        )
+        for entry in entries
+    ]
+    return WholeDelivery(DeliveryRow(*list(row)[:-2]), row.event, told)

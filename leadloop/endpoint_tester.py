@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from leadloop import delivery_store, tracing
-from leadloop.attempts import Answer, body_with, duration_ms, signed_headers
+from leadloop.attempts import Answer, body_with, elapsed_ms, signed_headers
 from leadloop.database import Database
 from leadloop.errors import NotFound, Overloaded
 from leadloop.posting import TIMEOUT_SECONDS, Post
@@ -83,7 +83,7 @@ class EndpointTester:
         body = body_of_test(endpoint_id, now)
         headers = signed_headers(endpoint, event_id, body, now, tracing.current.get())
         answer = await self._post(endpoint.url, headers, body)
-        took = duration_ms(now, clock.now())
+        took = elapsed_ms(now, clock.now())
         return Tested(event_id, answer, took, headers, body)
 
 

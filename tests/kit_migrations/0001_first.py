@@ -18,6 +18,7 @@ def upgrade() -> None:
         schema.TIMERS,
         delivery_schema.ENDPOINTS,
         delivery_schema.DELIVERIES,
+        delivery_schema.ATTEMPTS,
         idempotency.IDEMPOTENCY,
     ):
         for statement in statements(sql):
