@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import orjson
 from sqlalchemy import text
 
-from leadloop.attempts import Result
+from leadloop.attempts import Delivery, Result
 from leadloop.backoff import WEBHOOK_SCHEDULE
 from leadloop.connection import Connection
+from leadloop.holding import Hold
 
 # As many as a delivery has before it is given up; after a replay the oldest make room.
 ATTEMPTS_KEPT = len(WEBHOOK_SCHEDULE) + 1
@@ -46,6 +47,26 @@ WHERE deliveries.id = result.id AND deliveries.state <> 'delivered'
 """)  # noqa: S608 (what is put in is a constant)
 
 
+# Only grows: of answers that come together the longest counts.
+_HOLD = text("""
+UPDATE endpoints SET held_until = hold.until
+FROM unnest(CAST(:ids AS uuid[]), CAST(:urls AS text[]), CAST(:untils AS timestamptz[]))
+     AS hold (id, url, until)
+WHERE endpoints.id = hold.id AND endpoints.url = hold.url
+    AND (endpoints.held_until IS NULL OR endpoints.held_until < hold.until)
+""")
+
+# Only while the lease is the one it was claimed with; after that it is somebody else's.
+_PUT_BACK = text("""
+UPDATE deliveries SET attempt = deliveries.attempt - 1, due_at = back.due_at
+FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:dues AS timestamptz[]),
+            CAST(:leases AS timestamptz[]))
+     AS back (id, attempt, due_at, lease_until)
+WHERE deliveries.id = back.id AND deliveries.state = 'pending'
+    AND deliveries.attempt = back.attempt AND deliveries.due_at = back.lease_until
+""")
+
+
 async def record(connection: Connection, results: Sequence[Result]) -> None:
     """Write what attempts came to."""
     taken = [result for result in results if result.is_taken_at_once]
@@ -73,6 +94,27 @@ async def _record_others(results: Sequence[Result], connection: Connection) -> N
         "entries": [_entry(result) for result in results],
     }
     await connection.execute(_OTHERS, values)
+
+
+async def hold(connection: Connection, holds: Sequence[Hold]) -> None:
+    """Hold endpoints back, unless they have another URL by now."""
+    values = {
+        "ids": [one.endpoint_id for one in holds],
+        "urls": [one.url for one in holds],
+        "untils": [one.until for one in holds],
+    }
+    await connection.execute(_HOLD, values)
+
+
+async def put_back(connection: Connection, deliveries: Sequence[Delivery]) -> None:
+    """Let deliveries wait as if they had not been claimed."""
+    values = {
+        "ids": [delivery.id for delivery in deliveries],
+        "attempts": [delivery.attempt for delivery in deliveries],
+        "dues": [delivery.due_at for delivery in deliveries],
+        "leases": [delivery.lease_until for delivery in deliveries],
+    }
+    await connection.execute(_PUT_BACK, values)
 
 
 def _entry(result: Result) -> str:

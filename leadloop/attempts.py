@@ -18,8 +18,8 @@ USER_AGENT = "Leadloop/1 (+webhooks)"
 RETRY_AFTER_MAX = timedelta(hours=1)
 
 _GONE = 410
-# The wait of what is settled.
-_NEVER = timedelta(0)
+# No wait: of what is settled, and of a receiver that asks for none.
+_NONE = timedelta(0)
 _THROTTLING = frozenset({429, 503})
 
 
@@ -33,11 +33,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A receiver: where it listens and the keys that sign for it, the current one first."""
+    """A receiver: where it listens and the keys that sign for it, the current one first.
+
+    Attributes:
+        held_until: Until then it asked to be left alone; None when it did not.
+    """
 
     id: str
     url: str
     secrets: tuple[bytes, ...]
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class Result:
         finished_at: When the answer came.
         duration_ms: How long it was waited for.
         is_gone: The receiver wants nothing any more: its endpoint is to be disabled.
+        held_until: Until then the receiver wants nothing at all; None when it did not say so.
     """
 
     delivery: Delivery
@@ -111,6 +117,7 @@ class Result:
     finished_at: datetime
     duration_ms: int
     is_gone: bool = False
+    held_until: datetime | None = None
 
     @property
     def is_taken_at_once(self) -> bool:
@@ -170,7 +177,10 @@ def judge(
     schedule: tuple[timedelta, ...],
 ) -> Result:
     """Decide what becomes of a delivery after this answer, which came at `now`."""
-    state, wait = _verdict(delivery, answer, now, schedule)
+    asked = _NONE
+    if answer.status in _THROTTLING:
+        asked = parse_retry_after(answer.retry_after, now)
+    state, wait = _verdict(delivery, answer, asked, schedule)
     return Result(
         delivery,
         state,
@@ -180,23 +190,22 @@ def judge(
         finished_at=now,
         duration_ms=duration_ms,
         is_gone=answer.status == _GONE,
+        held_until=now + asked if asked else None,
     )
 
 
 def _verdict(
-    delivery: Delivery, answer: Answer, now: datetime, schedule: tuple[timedelta, ...]
+    delivery: Delivery, answer: Answer, asked: timedelta, schedule: tuple[timedelta, ...]
 ) -> tuple[State, timedelta]:
     """Return where a delivery stands now, and how long until it is tried again."""
     if answer.is_taken:
-        return State.DELIVERED, _NEVER
+        return State.DELIVERED, _NONE
     wait = None
     if answer.status != _GONE:
         wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
     if wait is None:
-        return State.FAILED, _NEVER
-    if answer.status in _THROTTLING:
-        wait = max(wait, parse_retry_after(answer.retry_after, now))
-    return State.PENDING, wait
+        return State.FAILED, _NONE
+    return State.PENDING, max(wait, asked)
 
 
 def _jitter(delivery: Delivery) -> Random:

@@ -37,7 +37,10 @@ class DeliveryOut(BaseModel):
     lead_id: str
     state: Literal["pending", "delivered", "failed"]
     attempt: int = Field(description="Attempts made so far; a replay counts from 0 again.")
-    due_at: datetime | None = Field(description="When it is looked at next; null when settled.")
+    due_at: datetime | None = Field(
+        description="When it is looked at next, not before the endpoint's held_until; "
+        "null when settled."
+    )
     last_status: int | None
     last_error: str | None
     created_at: datetime
@@ -189,5 +192,11 @@ async def _why_not(work: Work, endpoint_id: str) -> str:
         return "The endpoint was deleted."
     if endpoint.state != "active":
         return _ENABLE_FIRST
+    if endpoint.held_until is not None and endpoint.held_until > work.now:
+        until = endpoint.held_until.isoformat(timespec="seconds")
+        return (
+            f"The receiver asked to be left alone until {until}; "
+            "enabling the endpoint ends that."
+        )
     seconds = round(LEASED_WITHIN.total_seconds())
     return f"The delivery is under way or due within {seconds} s: it comes up by itself."

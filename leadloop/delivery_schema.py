@@ -76,6 +76,11 @@ ATTEMPTS = """
 ALTER TABLE deliveries ADD COLUMN attempts jsonb
 """
 
+# Until then the receiver asked to be left alone: a claim passes its endpoint over.
+HELD = """
+ALTER TABLE endpoints ADD COLUMN held_until timestamptz
+"""
+
 
 def delivery_tables(metadata: MetaData) -> None:
     """Describe the tables of ENDPOINTS and DELIVERIES in `metadata`."""
@@ -97,6 +102,7 @@ def _endpoints(metadata: MetaData) -> None:
         Column("state", Text, nullable=False),
         Column("reason", Text),
         Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("held_until", DateTime(timezone=True)),
     )
 
 

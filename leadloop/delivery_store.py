@@ -48,7 +48,7 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids
 ORDER BY nth
 """)
 
-_ENDPOINT_COLUMNS = """CAST(id AS text) AS id, url, secret,
+_ENDPOINT_COLUMNS = """CAST(id AS text) AS id, url, secret, held_until,
     CASE WHEN previous_expires_at > :now THEN previous_secret END AS previous_secret"""
 
 _ENDPOINTS = text(f"""
@@ -89,10 +89,13 @@ UPDATE deliveries SET state = 'failed', last_error = :reason
 WHERE endpoint_id = ANY(CAST(:ids AS uuid[])) AND state = 'pending'
 """)
 
+# To an endpoint that is held back nothing goes before the end of that, however long it is due.
 _NEXT = text("""
-SELECT min(due.due_at) FROM endpoints CROSS JOIN LATERAL (
+SELECT min(greatest(due.due_at, endpoints.held_until)) FROM endpoints CROSS JOIN LATERAL (
     SELECT due_at FROM deliveries
-    WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at >= :low
+    WHERE endpoint_id = endpoints.id AND state = 'pending'
+        AND due_at >= CASE WHEN endpoints.held_until > :now
+            THEN CAST('-infinity' AS timestamptz) ELSE CAST(:low AS timestamptz) END
     ORDER BY due_at LIMIT 1) AS due
 WHERE endpoints.state = 'active'
 """)
@@ -285,9 +288,9 @@ async def disable(connection: Connection, endpoint_ids: Sequence[str], reason: s
     await connection.execute(_GIVE_UP, {**values, "reason": f"endpoint disabled: {reason}"})
 
 
-async def next_due(connection: Connection, low: datetime) -> datetime | None:
-    """Return when the next delivery is due that was not due before `low`."""
-    due: datetime | None = await connection.scalar(_NEXT, {"low": low})
+async def next_due(connection: Connection, low: datetime, now: datetime) -> datetime | None:
+    """Return when the next delivery is due that was not due before `low`, or is held back."""
+    due: datetime | None = await connection.scalar(_NEXT, {"low": low, "now": now})
     return due
 
 
@@ -328,4 +331,5 @@ def _delivery(row: Row) -> Delivery:
 
 def _endpoint(row: Row) -> Endpoint:
     texts = [row.secret, *([] if row.previous_secret is None else [row.previous_secret])]
-    return Endpoint(row.id, row.url, tuple(signing.decode_secret(each) for each in texts))
+    secrets = tuple(signing.decode_secret(each) for each in texts)
+    return Endpoint(row.id, row.url, secrets, row.held_until)

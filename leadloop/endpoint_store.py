@@ -9,7 +9,7 @@ from sqlalchemy import text
 from leadloop.connection import Connection, from_json
 
 _COLUMNS = """CAST(id AS text) AS id, url, description, event_types, state, reason,
-    previous_expires_at, created_at"""
+    previous_expires_at, created_at, held_until"""
 
 _CREATE = text(f"""
 INSERT INTO endpoints (id, url, description, event_types, secret, state, created_at)
@@ -28,7 +28,8 @@ _GET = text(f"SELECT {_COLUMNS} FROM endpoints WHERE id = CAST(:id AS uuid)")  #
 _CHANGE = text(f"""
 UPDATE endpoints SET url = coalesce(CAST(:url AS text), url),
     description = coalesce(CAST(:description AS text), description),
-    event_types = coalesce(CAST(:event_types AS text[]), event_types)
+    event_types = coalesce(CAST(:event_types AS text[]), event_types),
+    held_until = CASE WHEN url = coalesce(CAST(:url AS text), url) THEN held_until END
 WHERE id = CAST(:id AS uuid)
 RETURNING {_COLUMNS}
 """)  # noqa: S608 (as above)
@@ -46,7 +47,8 @@ RETURNING {_COLUMNS}
 _HOLD_QUEUEING = text("LOCK TABLE endpoints IN EXCLUSIVE MODE")
 
 _ENABLE = text("""
-UPDATE endpoints SET state = 'active', reason = NULL WHERE id = CAST(:id AS uuid)
+UPDATE endpoints SET state = 'active', reason = NULL, held_until = NULL
+WHERE id = CAST(:id AS uuid)
 """)
 
 _DELETE = text("DELETE FROM endpoints WHERE id = CAST(:id AS uuid)")
@@ -83,7 +85,11 @@ class NewEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
-    """An endpoint as its API shows it, without its secrets."""
+    """An endpoint as its API shows it, without its secrets.
+
+    Attributes:
+        held_until: Until then its receiver asked to be left alone; may be over.
+    """
 
     id: str
     url: str
@@ -93,6 +99,7 @@ class EndpointRow:
     reason: str | None
     previous_expires_at: datetime | None
     created_at: datetime
+    held_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +212,7 @@ async def rotate(
 
 
 async def enable(connection: Connection, endpoint_id: str) -> None:
-    """Let events go to an endpoint again, from now on."""
+    """Let events go to an endpoint again, from now on, whatever it asked before."""
     await connection.execute(_HOLD_QUEUEING)
     await connection.execute(_ENABLE, {"id": endpoint_id})
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop import deliveries, delivery_store, endpoint_store, signing
 from leadloop.database import Work
+from leadloop.delivery import DELIVERIES
 from leadloop.endpoint_rules import EndpointRules, check_secret
 from leadloop.endpoint_store import EndpointRow, NewEndpoint
 from leadloop.endpoint_tester import EndpointTester
@@ -88,6 +89,9 @@ class EndpointOut(BaseModel):
     reason: str | None = Field(description="Why it is disabled.")
     previous_expires_at: datetime | None = Field(description="Until then two keys sign.")
     created_at: datetime
+    held_until: datetime | None = Field(
+        description="Until then nothing is sent, as the receiver asked by Retry-After."
+    )
 
 
 class EndpointWithSecret(EndpointOut):
@@ -157,7 +161,7 @@ def _add_create_and_change(
         secret = make_secret() if wanted.secret is None else check_secret(wanted.secret)
         new = NewEndpoint(work.ids.new(work.now), url, wanted.description, types, secret)
         row = await endpoint_store.create(work.connection, new, work.now)
-        return EndpointWithSecret(**asdict(row), secret=secret)
+        return EndpointWithSecret(**_shown(row, work), secret=secret)
 
     @router.patch("/endpoints/{endpoint_id}", tags=_ENDPOINTS)
     async def change_endpoint(
@@ -172,7 +176,7 @@ def _add_create_and_change(
             description=wanted.description if "description" in given else None,
             event_types=rules.types(wanted.event_types) if "event_types" in given else None,
         )
-        return EndpointOut(**asdict(_found(row, endpoint_id)))
+        return EndpointOut(**_shown(_found(row, endpoint_id), work))
 
 
 def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:
@@ -188,7 +192,7 @@ def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:
         row = await endpoint_store.rotate(
             work.connection, str(endpoint_id), secret, overlap, work.now
         )
-        return EndpointWithSecret(**asdict(_found(row, endpoint_id)), secret=secret)
+        return EndpointWithSecret(**_shown(_found(row, endpoint_id), work), secret=secret)
 
 
 def _add_test(router: Router, tester: EndpointTester) -> None:
@@ -219,7 +223,7 @@ async def list_endpoints(
     """List the endpoints, oldest first, without their secrets."""
     after = id_in(cursor)
     rows = await endpoint_store.page(work.connection, after, limit + 1)
-    items = [EndpointOut(**asdict(row)) for row in rows[:limit]]
+    items = [EndpointOut(**_shown(row, work)) for row in rows[:limit]]
     return Page(items=items, next=next_after([row.id for row in rows], limit))
 
 
@@ -229,8 +233,12 @@ async def get_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
 
 
 async def enable_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
-    """Send events to the endpoint again; what failed meanwhile can be replayed."""
+    """Send events to the endpoint again; what failed meanwhile can be replayed.
+
+    Ends also a pause that the receiver asked for by Retry-After.
+    """
     await endpoint_store.enable(work.connection, str(endpoint_id))
+    work.wakes.add(DELIVERIES)
     return await _endpoint(work, endpoint_id)
 
 
@@ -249,7 +257,14 @@ async def delete_endpoint(endpoint_id: UUID, work: WorkDep) -> None:
 
 async def _endpoint(work: Work, endpoint_id: UUID) -> EndpointOut:
     row = await endpoint_store.find(work.connection, str(endpoint_id))
-    return EndpointOut(**asdict(_found(row, endpoint_id)))
+    return EndpointOut(**_shown(_found(row, endpoint_id), work))
+
+
+# (Any: the fields of EndpointOut.)
+def _shown(row: EndpointRow, work: Work) -> dict[str, Any]:
+    """Return what is told of an endpoint; a pause that is over is none."""
+    is_held = row.held_until is not None and row.held_until > work.now
+    return {**asdict(row), "held_until": row.held_until if is_held else None}
 
 
 def _found(row: EndpointRow | None, endpoint_id: UUID) -> EndpointRow:

@@ -2,16 +2,24 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseDict
 
-from leadloop.attempts import Delivery, Endpoint, body_of, headers_of, signed_headers
+from leadloop.attempt_store import ATTEMPTS_KEPT
+from leadloop.attempts import (
+    RETRY_AFTER_MAX,
+    Delivery,
+    Endpoint,
+    body_of,
+    headers_of,
+    signed_headers,
+)
 from leadloop.backoff import WEBHOOK_SCHEDULE
-from leadloop.endpoint_tester import body_of_test
+from leadloop.endpoint_tester import AT_ONCE_MAX, body_of_test
 from leadloop.events import EVENT_TYPES, to_json
 from leadloop.posting import TIMEOUT_SECONDS
 from leadloop.signing import decode_secret, new_secret
@@ -103,3 +111,11 @@ def test_its_waits_and_its_timeout_are_those_in_force():
 
     assert waits == [wait.total_seconds() for wait in WEBHOOK_SCHEDULE]
     assert f"within {TIMEOUT_SECONDS:.0f} seconds" in PAGE
+
+
+def test_its_bounds_are_those_in_force():
+    assert timedelta(hours=1) == RETRY_AFTER_MAX
+    assert "as long as you ask, an hour at most" in PAGE
+    assert (AT_ONCE_MAX, ATTEMPTS_KEPT) == (8, 10)
+    assert "Eight may be under way at once" in PAGE
+    assert re.search(r"its last ten\s+`attempts`", PAGE)

@@ -19,6 +19,7 @@ def upgrade() -> None:
         delivery_schema.ENDPOINTS,
         delivery_schema.DELIVERIES,
         delivery_schema.ATTEMPTS,
+        delivery_schema.HELD,
         idempotency.IDEMPOTENCY,
     ):
         for statement in statements(sql):
