@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from google.protobuf.message import Message
 
 from leadloop import attempt_store, delivery_store, telling
@@ -33,8 +32,6 @@ from leadloop.direct import Direct
 from leadloop.events import Envelope
 from leadloop.holding import Holding, Unwritten
 from leadloop.posting import TIMEOUT_SECONDS, Post
-
-log = structlog.get_logger()
 
 DELIVERIES = "deliveries"
 # Handled rows stay in the index until vacuum. A pass begins to read where the last one ended,
@@ -267,8 +264,11 @@ class DeliveryLoop:
         """Remember how far each endpoint's queue is read."""
         newest = {delivery.endpoint_id: delivery.due_at for delivery in due}
         counts = Counter(delivery.endpoint_id for delivery in due)
+        # What goes back since the reading began was not in it.
+        returning = self._holding.returning()
         for room in rooms:
-            is_read_up = counts[room.endpoint_id] < room.free and not is_cut
+            is_all = counts[room.endpoint_id] < room.free and not is_cut
+            is_read_up = is_all and room.endpoint_id not in returning
             if is_read_up:
                 self._holding.catch_up(room.endpoint_id)
                 self._direct.end_look(room.endpoint_id)
@@ -349,7 +349,8 @@ class DeliveryLoop:
         for delivery in held.returned:
             # It is older than what was read last.
             self._lows.pop(delivery.endpoint_id, None)
-        telling.tell(self._service, results)
+            self._direct.look()
+        telling.tell(self._service, results, held.holds)
         return len(results) + len(held.returned)
 
     async def _write(self, results: Sequence[Result], held: Unwritten) -> None:
@@ -371,8 +372,6 @@ async def _write(connection: Connection, results: Sequence[Result], held: Unwrit
     """Write holds first: others would take at once what goes back."""
     if held.holds:
         await attempt_store.hold(connection, held.holds)
-        for one in held.holds:
-            log.info("endpoint.held", endpoint_id=one.endpoint_id, until=one.until.isoformat())
     if results:
         await attempt_store.record(connection, results)
     if held.returned:

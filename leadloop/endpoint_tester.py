@@ -20,7 +20,7 @@ AT_ONCE_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Outcome:
     """What was posted, and what came back.
 
     Attributes:
@@ -45,7 +45,7 @@ class EndpointTester:
         self._post = post
         self._under_way = 0
 
-    async def test(self, database: Database, endpoint_id: str) -> Tested:
+    async def test(self, database: Database, endpoint_id: str) -> Outcome:
         """Post one test event to an endpoint, whatever its state.
 
         Raises:
@@ -71,7 +71,7 @@ class EndpointTester:
         )
         return tested
 
-    async def _test(self, database: Database, endpoint_id: str) -> Tested:
+    async def _test(self, database: Database, endpoint_id: str) -> Outcome:
         """Read the endpoint, then post with no transaction open."""
         clock = database.clock
         async with database.single() as connection:
@@ -84,7 +84,7 @@ class EndpointTester:
         headers = signed_headers(endpoint, event_id, body, now, tracing.current.get())
         answer = await self._post(endpoint.url, headers, body)
         took = elapsed_ms(now, clock.now())
-        return Tested(event_id, answer, took, headers, body)
+        return Outcome(event_id, answer, took, headers, body)
 
 
 def body_of_test(endpoint_id: str, now: datetime) -> bytes:

@@ -100,7 +100,7 @@ class EndpointWithSecret(EndpointOut):
     secret: str
 
 
-class TestedOut(BaseModel):
+class EndpointTested(BaseModel):
     """What came of a test event."""
 
     event_id: str = Field(description="Sent as webhook-id; each test has another.")
@@ -199,14 +199,14 @@ def _add_test(router: Router, tester: EndpointTester) -> None:
     """Add the command that posts a test event; no transaction is open meanwhile."""
 
     @router.post("/endpoints/{endpoint_id}/test", tags=_ENDPOINTS)
-    async def test_endpoint(endpoint_id: UUID, request: Request) -> TestedOut:
+    async def test_endpoint(endpoint_id: UUID, request: Request) -> EndpointTested:
         """Post a signed `leadloop.v1.EndpointTested` now and tell what came back.
 
         The endpoint may be disabled. Whatever it answers changes nothing: a test is no
         delivery, is not repeated and takes no Idempotency-Key. A few may be under way at once.
         """
         tested = await tester.test(request.app.state.database, str(endpoint_id))
-        return TestedOut(
+        return EndpointTested(
             event_id=tested.event_id,
             taken=tested.answer.is_taken,
             status=tested.answer.status,

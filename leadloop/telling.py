@@ -7,13 +7,16 @@ import structlog
 
 from leadloop import metrics, tracing
 from leadloop.attempts import Result, State
+from leadloop.holding import Hold
 from leadloop.logs import traces
 
 log = structlog.get_logger()
 
 
-def tell(service: str, results: Sequence[Result]) -> None:
+def tell(service: str, results: Sequence[Result], holds: Sequence[Hold]) -> None:
     """Count, time and log: a line for all that were taken, one for each that was not."""
+    for hold in holds:
+        log.info("endpoint.held", endpoint_id=hold.endpoint_id, until=hold.until.isoformat())
     for outcome, count in Counter(result.outcome for result in results).items():
         metrics.DELIVERIES.labels(service, outcome).inc(count)
     latency = metrics.CAPTURE_TO_DELIVERY.labels(service)

@@ -314,6 +314,43 @@ async def test_nothing_overtakes_what_went_back(database, make_loop, clock, at_o
         assert len(found) > 30
 
 
+async def test_what_goes_back_while_the_table_is_read_is_not_overtaken(
+    database, make_loop, clock
+):
+    posted: dict[int, asyncio.Future[Answer]] = {}
+
+    async def post(url, headers, body):
+        nth = orjson.loads(body)["data"]["sequence"]
+        posted[nth] = asyncio.get_running_loop().create_future()
+        return await posted[nth] if nth == 1 else Answer(204)
+
+    loop = make_loop(post=post)
+    await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    await loop.run_once(clock.now())
+    clock.advance_to(clock.now() + loop.idle)
+    waiting = text("""
+        SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database() AND NOT granted
+    """)
+    async with database.transaction() as locking, database.single() as connection:
+        await locking.connection.execute(text("LOCK TABLE deliveries"))
+        reading = asyncio.create_task(loop.run_once(clock.now()))
+        async with asyncio.timeout(20):
+            while not await connection.scalar(waiting):
+                pass
+        posted[1].set_result(Answer(429, retry_after="1"))
+        await until(loop._holding.returning)
+    await reading
+
+    clock.advance_to(clock.now() + SECOND)
+    await queue(database, accepted("lead-1", 3))
+    await run_until_idle(loop, clock)
+
+    assert list(posted) == [1, 2, 3]
+
+
 async def test_nothing_overtakes_what_could_not_go_back_while_the_database_was_away(
     database, make_loop, receiver, clock
 ):
