@@ -166,8 +166,7 @@ ORDER BY at, place, event_id
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event on a timeline.
 
     Attributes:
