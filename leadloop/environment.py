@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
+from leadloop.nearest import likely_meant
 from leadloop.problems import expected_by
 from leadloop.settings import PREFIX
 
-# Below this likeness a name is taken for somebody else's, such as a sender's secret.
-_ALIKE = 0.75
 _FOUND_LENGTH_MAX = 80
 # What pydantic calls a fault that our own checks find: their words name what was found.
 _OURS = "value_error"
@@ -37,9 +35,9 @@ def misspelt(
         if not variable.upper().startswith(PREFIX) or name in own:
             continue
         for_all = next((name.removeprefix(r) for r in of_rooms if name.startswith(r)), "")
-        alike = [for_all] if for_all in own else get_close_matches(name, own, 1, _ALIKE)
-        if alike:
-            yield variable, PREFIX + alike[0]
+        meant = for_all if for_all in own else likely_meant(name, own)
+        if meant:
+            yield variable, PREFIX + meant
 
 
 def _sentence(fault: Mapping[str, Any], environ: Mapping[str, str]) -> str:
