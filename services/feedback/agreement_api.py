@@ -16,7 +16,15 @@ from leadloop.agreement.show import page
 from leadloop.database import Database, Work
 from leadloop.errors import NotFound
 from leadloop.events import to_json
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    next_of,
+    not_a_cursor,
+)
 from leadloop.v1.agreement_pb2 import Agreement as Contract
 from leadloop.web import Router, WorkDep, idempotent
 from services.feedback import agreement_store as store
@@ -182,7 +190,7 @@ async def history(
     """List what was proposed, signed and replaced."""
     before = _position(cursor) if cursor else POSITION_MAX
     found = await store.history(work.connection, name, before=before, limit=limit + 1)
-    following = encode_cursor(str(found[limit - 1].position)) if len(found) > limit else None
+    following = next_of(found, limit, lambda one: encode_cursor(str(one.position)))
     return Page(items=[_out(proposal) for proposal in found[:limit]], next=following)
 
 

@@ -13,11 +13,14 @@ from leadloop.database import Work
 from leadloop.errors import FieldError, NotFound, Rejected
 from leadloop.events import decode, to_json
 from leadloop.paging import (
+    GREATEST_ID,
     Cursor,
     Limit,
     Page,
+    as_id,
     decode_cursor,
     encode_cursor,
+    next_of,
     not_a_cursor,
 )
 from leadloop.web import Router, WorkDep, idempotent
@@ -29,7 +32,7 @@ from services.feedback.outcomes import Words
 from services.feedback.reports import By, Grouping, Period, Touch
 from services.feedback.rules import Told
 from services.feedback.scene import Scene, scene_of
-from services.feedback.store import BEGINNING, END, Entry, Spot, Wanted, as_id
+from services.feedback.store import BEGINNING, Entry, Spot, Wanted
 
 router = Router(prefix="/v1")
 
@@ -218,9 +221,9 @@ async def list_outcomes(
     work: WorkDep, wanted: WantedDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[OutcomeOut]:
     """List outcomes, the newest first."""
-    before = as_id(decode_cursor(cursor, 1)[0]) if cursor else END
+    before = as_id(decode_cursor(cursor, 1)[0]) if cursor else GREATEST_ID
     found = await store.outcomes(work.connection, wanted, before=before, limit=limit + 1)
-    following = encode_cursor(found[limit - 1].event_id) if len(found) > limit else None
+    following = next_of(found, limit, lambda entry: encode_cursor(entry.event_id))
     return Page(items=[_outcome(entry) for entry in found[:limit]], next=following)
 
 
@@ -297,9 +300,7 @@ async def show_timeline(
     told = timeline.tell(found[:most], scene)
     if as_story:
         return as_text(timeline.story(told, scene.zone))
-    last = found[limit - 1] if len(found) > limit else None
-    following = _cursor(last) if last else None
-    return Page(items=[_told_out(one) for one in told], next=following)
+    return Page(items=[_told_out(one) for one in told], next=next_of(found, limit, _cursor))
 
 
 async def _scene(work: Work, lead_id: str, zone: str | None) -> Scene:
