@@ -27,8 +27,9 @@ from leadloop.web import Router, WorkDep, idempotent
 from leadloop.zones import AskedZone, zone_of
 from services.feedback import agreement_store, outcomes, render, reports, store, timeline
 from services.feedback.bodies import AboutLead, DealIn, DealOut, WordsIn, deal_out, happened_at
-from services.feedback.border import TEXT_TOO, Moment, Word, as_text, utc, wants_text
+from services.feedback.fields import Moment, Word, utc
 from services.feedback.outcomes import Words
+from services.feedback.plain_text import TEXT_TOO, wants_text
 from services.feedback.reports import By, Grouping, Period, Touch
 from services.feedback.rules import Told
 from services.feedback.scene import Scene, scene_of
@@ -237,7 +238,7 @@ async def funnel(
     """
     rows = await reports.funnel(work.connection, period, group)
     if wants_text(request):
-        return as_text(render.funnel(rows, group))
+        return PlainTextResponse(render.funnel(rows, group))
     return _report(period, group, rows)
 
 
@@ -250,7 +251,7 @@ async def service_levels(
     """Return what sales and marketing owed one another, and gave."""
     levels = await reports.service_levels(work.connection, period, work.now)
     if wants_text(request):
-        return as_text(render.service_levels(levels))
+        return PlainTextResponse(render.service_levels(levels))
     return LevelsOut(
         since=period.since,
         until=period.until,
@@ -271,7 +272,7 @@ async def reasons(
     """
     rows = await reports.reasons(work.connection, period, group)
     if wants_text(request):
-        return as_text(render.reasons(rows, group))
+        return PlainTextResponse(render.reasons(rows, group))
     return _report(period, group, rows)
 
 
@@ -299,7 +300,7 @@ async def show_timeline(
     scene = await _scene(work, str(lead_id), zone)
     told = timeline.tell(found[:most], scene)
     if as_story:
-        return as_text(timeline.story(told, scene.zone))
+        return PlainTextResponse(timeline.story(told, scene.zone))
     return Page(items=[_told_out(one) for one in told], next=next_of(found, limit, _cursor))
 
 
