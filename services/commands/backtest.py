@@ -12,8 +12,8 @@ from services.commands import history_terminal as terminal
 from services.commands.history_terminal import Files
 
 if TYPE_CHECKING:
-    from services.lab.backtest.report import Report
     from services.lab.backtest.run import Proposal
+    from services.lab.report.sections import Report
 
 # The sections that are shown on the terminal; the files hold all of them.
 SHOWN: Final = ("At a glance", "Tiers", "What changes against the current version")

@@ -192,9 +192,9 @@ def _learn(file: Path, past: _Past, wanted: _Wanted) -> None:
 
 def _drift(file: Path, past: _Past, split: str) -> None:
     """Show whose rate moved."""
-    from services.lab.backtest.report import Report
     from services.lab.lessons.lessons import drifts_of, parted
     from services.lab.lessons.report import DRIFT, drift_section
+    from services.lab.report.sections import Report
 
     gathered = _gathered(past, terminal.body_of(file, terminal.text_of(file)))
     parts = parted(gathered, _moment(split))
