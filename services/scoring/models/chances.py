@@ -15,7 +15,7 @@ class Chances:
     slope: float
 
     def log_odds(self, score: float) -> float:
-        """Return the logarithm of the odds of being won that a score stands for; 0 is one in two."""
+        """Return the logarithm of the odds that a score stands for; 0 is a chance of a half."""
         return self.intercept + self.slope * score
 
     def of(self, score: float) -> float:
