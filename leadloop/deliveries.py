@@ -20,7 +20,7 @@ from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoint_store import AttemptRow, DeliveryRow
 from leadloop.errors import Conflict, NotFound
 from leadloop.events import decode
-from leadloop.paging import Cursor, Limit, Page, id_in, next_after
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in, next_of
 from leadloop.web import Router, WorkDep, idempotent
 
 _ENABLE_FIRST = "The endpoint is disabled; enable it first."
@@ -118,7 +118,7 @@ async def list_deliveries(
     wanted = {**narrowed, "before": id_in(cursor)}
     rows = await endpoint_store.deliveries(work.connection, wanted, limit + 1)
     items = [DeliveryOut(**asdict(row)) for row in rows[:limit]]
-    return Page(items=items, next=next_after([row.id for row in rows], limit))
+    return Page(items=items, next=next_of(rows, limit, lambda row: encode_cursor(row.id)))
 
 
 async def get_delivery(delivery_id: UUID, work: WorkDep) -> WholeDelivery:

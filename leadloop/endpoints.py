@@ -17,7 +17,7 @@ from leadloop.endpoint_rules import EndpointRules, check_secret
 from leadloop.endpoint_store import EndpointRow, NewEndpoint
 from leadloop.endpoint_tester import EndpointTester
 from leadloop.errors import NotFound
-from leadloop.paging import Cursor, Limit, Page, id_in, next_after
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in, next_of
 from leadloop.posting import Post
 from leadloop.web import Router, WorkDep, idempotent
 
@@ -224,7 +224,7 @@ async def list_endpoints(
     after = id_in(cursor)
     rows = await endpoint_store.page(work.connection, after, limit + 1)
     items = [EndpointOut(**_shown(row, work)) for row in rows[:limit]]
-    return Page(items=items, next=next_after([row.id for row in rows], limit))
+    return Page(items=items, next=next_of(rows, limit, lambda row: encode_cursor(row.id)))
 
 
 async def get_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
