@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf.message import Message
@@ -45,8 +45,7 @@ class Endpoint:
     held_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A claimed delivery.
 
     Attributes:
@@ -72,8 +71,7 @@ class Delivery:
     received_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a receiver answered.
 
     Attributes:
@@ -97,8 +95,7 @@ class Answer:
         return None if self.is_taken else self.error or f"HTTP {self.status}"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What an attempt came to, to be recorded.
 
     Attributes:

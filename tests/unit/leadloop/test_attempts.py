@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,7 +34,7 @@ ENDPOINT = Endpoint("e-1", "https://example.com/hook", (b"k" * 32,))
 
 
 def judged(answer, attempt=1):
-    delivery = replace(DELIVERY, attempt=attempt)
+    delivery = DELIVERY._replace(attempt=attempt)
     return judge(delivery, answer, NOW, duration_ms=7, schedule=SCHEDULE)
 
 
@@ -57,7 +56,7 @@ def test_everything_else_is_tried_again(status):
 def test_deliveries_that_failed_together_return_apart_and_alike_in_every_run():
     results = [
         judge(
-            replace(DELIVERY, id=f"d-{n}"), Answer(500), NOW, duration_ms=7, schedule=SCHEDULE
+            DELIVERY._replace(id=f"d-{n}"), Answer(500), NOW, duration_ms=7, schedule=SCHEDULE
         )
         for n in (1, 2, 1)
     ]
@@ -127,7 +126,7 @@ def test_a_trace_goes_on_at_the_receiver():
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     assert "traceparent" not in headers_of(DELIVERY, ENDPOINT, b"{}", NOW)
-    traced = headers_of(replace(DELIVERY, traceparent=trace), ENDPOINT, b"{}", NOW)
+    traced = headers_of(DELIVERY._replace(traceparent=trace), ENDPOINT, b"{}", NOW)
     assert traced["traceparent"] == trace
 
 

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from leadloop.attempts import Delivery, Endpoint
@@ -73,7 +72,8 @@ def test_a_wish_that_comes_during_the_writing_is_not_forgotten():
 
 def test_a_newer_delivery_waits_until_what_went_back_was_claimed_again():
     holding = Holding()
-    newer, another = replace(DELIVERY, id="d-2"), replace(DELIVERY, id="d-3", lead_id="lead-2")
+    newer = DELIVERY._replace(id="d-2")
+    another = DELIVERY._replace(id="d-3", lead_id="lead-2")
     holding.ask(ENDPOINT, NOW + SECOND)
     assert holding.must_wait(DELIVERY, NOW)
     later = NOW + SECOND
