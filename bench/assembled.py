@@ -6,9 +6,8 @@ acknowledgement a message, one message at a time so that the order per lead is k
 """
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 import uvloop
 from faststream import FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -19,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateSchema
 
 from bench import report
+from bench.stage import Kafka, Stage, Url
 from leadloop.clock import SystemClock
 
 CLOCK: Final = SystemClock()
@@ -88,11 +88,7 @@ app = report.command_line()
 
 
 @app.command()
-def main(
-    stage: Annotated[int, typer.Argument(help="1 to 4.")],
-    url: Annotated[str, typer.Option(help="The database.")],
-    kafka: Annotated[str, typer.Option(help="The broker.")],
-) -> None:
+def main(stage: Stage, url: Url, kafka: Kafka) -> None:
     """Run one of the four stages until ended."""
     uvloop.run(run_stage(stage, url, kafka))
 

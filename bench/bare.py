@@ -6,13 +6,13 @@ the real loop takes longer is the price of its rules.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 import uvloop
 from sqlalchemy import text
 
 from bench import ground, report
+from bench.stage import Kafka, Stage, Url
 from leadloop.clock import SystemClock
 from leadloop.consumer import KafkaTransport
 from leadloop.database import Database, Work
@@ -93,11 +93,7 @@ app = report.command_line()
 
 
 @app.command()
-def main(
-    stage: Annotated[int, typer.Argument(help="1 to 4.")],
-    url: Annotated[str, typer.Option(help="The database.")],
-    kafka: Annotated[str, typer.Option(help="The broker.")],
-) -> None:
+def main(stage: Stage, url: Url, kafka: Kafka) -> None:
     """Run one of the four stages until ended."""
     configure(level="INFO", service=f"{NAME}{stage}", json=True)
     uvloop.run(run_stage(stage, url, kafka))

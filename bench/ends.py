@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from bench import bare, ground, report
 from bench.leads import SECRET, SOURCE
+from bench.stage import Kafka, Stage, Url
 from leadloop import endpoint_store
 from leadloop.clock import SystemClock
 from leadloop.consumer import KafkaTransport
@@ -155,9 +156,9 @@ app = report.command_line()
 
 @app.command()
 def main(
-    stage: Annotated[int, typer.Argument(help="1 to 4.")],
-    url: Annotated[str, typer.Option(help="The database.")],
-    kafka: Annotated[str, typer.Option(help="The broker.")],
+    stage: Stage,
+    url: Url,
+    kafka: Kafka,
     door: Annotated[int, typer.Option(help="Where stage 1 listens on 127.0.0.1.")],
     receiver: Annotated[int, typer.Option(help="Where the CRM listens on 127.0.0.1.")],
 ) -> None:

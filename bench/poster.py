@@ -119,7 +119,7 @@ class Poster:
         self._out = out
         self._due: asyncio.Queue[int] = asyncio.Queue()
         self._requests: dict[int, bytes] = {}
-        self._taken = 0
+        self._lines = 0
 
     async def run(
         self,
@@ -197,8 +197,8 @@ class Poster:
 
     def _note(self, line: str) -> None:
         self._out.write(line + "\n")
-        self._taken += 1
-        if self._taken % FLUSH_EVERY == 0:
+        self._lines += 1
+        if self._lines % FLUSH_EVERY == 0:
             self._out.flush()
 
 

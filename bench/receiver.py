@@ -80,11 +80,6 @@ class Server(asyncio.Protocol):
         """Called by asyncio."""
         self._parser.feed_data(data)
 
-    def hang_up(self) -> None:
-        """End the connection."""
-        if self._transport is not None:
-            self._transport.close()
-
     def on_message_begin(self) -> None:
         """Called by the parser."""
         self._path = self._id = b""

@@ -23,7 +23,7 @@ class Part(Protocol):
         ...
 
     def how_it_ended(self) -> str:
-        """Say how it ended."""
+        """Say with which exit code or signal it ended, as far as can be known."""
         ...
 
     def last_lines(self) -> str:

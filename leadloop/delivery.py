@@ -36,7 +36,7 @@ READ_ALL_EVERY = timedelta(seconds=30)
 GATHER_SECONDS = 0.02
 GATHER_IDLE_SECONDS = 0.1
 CLOSE_WITHIN_SECONDS = 5.0
-# Deliveries under way and handed over for one endpoint, as a multiple of what may be under way.
+# Deliveries handed over for one endpoint, at least: a multiple of what may be under way.
 DIRECT_FACTOR = 8
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -157,7 +157,7 @@ class DeliveryLoop:
         must_look = self._must_look(now)
         if must_look:
             await self._refresh(now)
-        claimed = self._begin(self._taken())
+        claimed = self._begin(self._taken(now))
         if must_look:
             claimed += self._begin(await self._claim(now))
         await self._gather(GATHER_SECONDS if claimed else GATHER_IDLE_SECONDS)
@@ -172,7 +172,7 @@ class DeliveryLoop:
     async def close(self) -> None:
         """Let posts under way end, give up on late ones (their leases end), record the rest."""
         self._direct.close()
-        self._begin(self._taken())
+        self._begin(self._taken(self._database.clock.now()))
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=CLOSE_WITHIN_SECONDS)
             for task in late:
@@ -194,11 +194,11 @@ class DeliveryLoop:
         async with self._database.single() as connection:
             self._endpoints = await delivery_store.active_endpoints(connection, now)
 
-    def _taken(self) -> list[tuple[Endpoint, Delivery]]:
+    def _taken(self, now: datetime) -> list[tuple[Endpoint, Delivery]]:
         """Return what was handed over directly, as far as there is room."""
         most = self._limits.at_once_each
         room = {one: most - self._under_way_to[one] for one in self._endpoints}
-        taken = self._direct.take(room, self._limits.at_once - len(self._under_way))
+        taken = self._direct.take(room, self._limits.at_once - len(self._under_way), now)
         # An endpoint that was disabled meanwhile gets nothing; its deliveries have failed.
         return [
             (self._endpoints[one.endpoint_id], one)

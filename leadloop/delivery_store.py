@@ -139,8 +139,7 @@ class Subscription(NamedTuple):
     is_active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """A delivery to be: one event for one endpoint.
 
     Attributes:

@@ -5,51 +5,83 @@ others wait in the table. Nothing overtakes: an endpoint takes the short way onl
 new for it is in the table or may still be committed there.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from leadloop.attempts import Delivery
-from leadloop.delivery_store import Queued
+from leadloop.delivery_store import LEASE, Queued
+from leadloop.posting import TIMEOUT_SECONDS
+
+# Half of what a lease leaves before a post must begin: no delivery waits its lease away.
+WAITS_AT_MOST = (LEASE - timedelta(seconds=TIMEOUT_SECONDS)) / 2
+PACE_OVER = timedelta(seconds=1)
+# A fast endpoint may have so many times the places of one whose pace is not known.
+FASTEST = 8
+
+
+@dataclass(slots=True)
+class _Line:
+    """What stands before one endpoint.
+
+    Attributes:
+        places: How many deliveries may have a place.
+        placed: Places that are kept or filled.
+        refused: Deliveries without a place that may still be committed.
+        taken: How many have gone since the pace was last measured.
+    """
+
+    places: int
+    waiting: deque[Delivery] = field(default_factory=deque)
+    placed: int = 0
+    refused: int = 0
+    taken: int = 0
 
 
 class Direct:
     """What was handed over and waits to be posted, and who may hand over more."""
 
     def __init__(self, places: int, wake: Callable[[], None]) -> None:
-        """Keep so many places for each endpoint; `wake` is called when there is work."""
+        """Keep places for each endpoint; `wake` is called when there is work.
+
+        Args:
+            places: The fewest an endpoint has; a fast one has as many as it takes while a
+                delivery may wait.
+            wake: Called after a commit that handed something over.
+        """
         self._places = places
         self._wake = wake
-        self._waiting: deque[Delivery] = deque()
-        # Places that are kept or filled, and deliveries without a place that may be committed.
-        self._placed: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
+        self._lines: dict[str, _Line] = {}
         self._open: set[str] = set()
         # Endpoints with deliveries in the table that came after the last look began.
         self._unread: set[str] = set()
+        self._paced_at = datetime.min.replace(tzinfo=UTC)
         self.must_look = True
 
     def reserve(self, key: str) -> bool:
         """Keep a place for a delivery to the endpoint `key`; without one it is closed."""
-        if key in self._open and self._placed[key] < self._places:
-            self._placed[key] += 1
+        line = self._line(key)
+        if key in self._open and line.placed < line.places:
+            line.placed += 1
             return True
         self._open.discard(key)
-        self._refused[key] += 1
+        line.refused += 1
         return False
 
     def settle(self, things: Sequence[Queued], *, is_committed: bool) -> None:
         """Take the deliveries of a commit; free their places after a rollback."""
         for queued in things:
-            endpoint_id = queued.endpoint_id
+            line = self._line(queued.endpoint_id)
             if queued.lease_until is None:
-                self._refused[endpoint_id] -= 1
+                line.refused -= 1
                 if is_committed:
-                    self._unread.add(endpoint_id)
+                    self._unread.add(queued.endpoint_id)
                     self.must_look = True
             elif is_committed:
-                self._waiting.append(queued.leased())
+                line.waiting.append(queued.leased())
             else:
-                self._placed[endpoint_id] -= 1
+                line.placed -= 1
         if is_committed:
             self._wake()
 
@@ -65,7 +97,7 @@ class Direct:
 
     def end_look(self, endpoint_id: str) -> None:
         """Open an endpoint for which the table was read to the end."""
-        if not self._refused[endpoint_id] and endpoint_id not in self._unread:
+        if not self._line(endpoint_id).refused and endpoint_id not in self._unread:
             self._open.add(endpoint_id)
 
     def close(self) -> None:
@@ -78,24 +110,38 @@ class Direct:
 
     def waiting_for(self) -> set[str]:
         """Return the endpoints for which something waits that was handed over."""
-        return {delivery.endpoint_id for delivery in self._waiting}
+        return {key for key, line in self._lines.items() if line.waiting}
 
-    def take(self, room: Mapping[str, int], most: int) -> list[Delivery]:
-        """Take the oldest deliveries that there is room for, of each endpoint and in all.
+    def take(self, room: Mapping[str, int], most: int, now: datetime) -> list[Delivery]:
+        """Take deliveries that there is room for, of each endpoint and in all.
 
-        Those to an endpoint that is not named go too; nobody may post them.
+        The endpoint whose oldest has waited longest comes first. Those to an endpoint that is
+        not named go too; nobody may post them.
         """
-        left = Counter(room)
+        self._measure(now)
         taken: list[Delivery] = []
-        held: list[Delivery] = []
-        while self._waiting and len(taken) < most:
-            delivery = self._waiting.popleft()
-            one = delivery.endpoint_id
-            if one in room and left[one] <= 0:
-                held.append(delivery)
-                continue
-            left[one] -= 1
-            self._placed[one] -= 1
-            taken.append(delivery)
-        self._waiting.extendleft(reversed(held))
+        waiting = {key: line for key, line in self._lines.items() if line.waiting}
+        for key in sorted(waiting, key=lambda key: waiting[key].waiting[0].event_time):
+            line = waiting[key]
+            count = min(len(line.waiting), room.get(key, len(line.waiting)), most - len(taken))
+            taken += [line.waiting.popleft() for _ in range(count)]
+            line.placed -= count
+            line.taken += count
         return taken
+
+    def _measure(self, now: datetime) -> None:
+        """Give each endpoint the places for what it takes while a delivery may wait."""
+        passed = now - self._paced_at
+        if passed < PACE_OVER:
+            return
+        for line in self._lines.values():
+            lasting = int(line.taken * (WAITS_AT_MOST / passed))
+            line.places = min(max(self._places, lasting), FASTEST * self._places)
+            line.taken = 0
+        self._paced_at = now
+
+    def _line(self, key: str) -> _Line:
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(self._places)
+        return line

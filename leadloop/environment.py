@@ -2,29 +2,23 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from typing import Any
 
 from pydantic import ValidationError
 
+from leadloop.nearest import likely_meant
+from leadloop.problems import expected_by
 from leadloop.settings import PREFIX
 
-# Below this likeness a name is taken for somebody else's, such as a sender's secret.
-_ALIKE = 0.75
 _FOUND_LENGTH_MAX = 80
-# What stands before the words of our own checks.
-_OURS = "Value error, "
+# What pydantic calls a fault that our own checks find: their words name what was found.
+_OURS = "value_error"
 _SECRET_WORDS = frozenset({"password", "secret", "token", "tokens", "url"})
 
 
 def sentences(error: ValidationError, environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each wrong variable: its name, what was expected, what found."""
-    return [
-        _sentence(str(fault["loc"][0]), fault["msg"], fault["input"], environ)
-        if fault["loc"]
-        # Of several variables that don't fit together: the words name them.
-        else fault["msg"].removeprefix(_OURS)
-        for fault in error.errors(include_url=False)
-    ]
+    return [_sentence(fault, environ) for fault in error.errors(include_url=False)]
 
 
 def misspelt(
@@ -41,21 +35,26 @@ def misspelt(
         if not variable.upper().startswith(PREFIX) or name in own:
             continue
         for_all = next((name.removeprefix(r) for r in of_rooms if name.startswith(r)), "")
-        alike = [for_all] if for_all in own else get_close_matches(name, own, 1, _ALIKE)
-        if alike:
-            yield variable, PREFIX + alike[0]
+        meant = for_all if for_all in own else likely_meant(name, own)
+        if meant:
+            yield variable, PREFIX + meant
 
 
-def _sentence(where: str, said: str, found: object, environ: Mapping[str, str]) -> str:
+def _sentence(fault: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    expected = expected_by(fault)
+    if not fault["loc"]:
+        # Of several variables that don't fit together: the words name them.
+        return expected
+    variable = _variable(str(fault["loc"][0]), environ)
+    if fault["type"] == _OURS:
+        return f"{variable}: {expected}"
+    is_secret = not _SECRET_WORDS.isdisjoint(variable.lower().split("_"))
+    found = "something else" if is_secret else repr(fault["input"])[:_FOUND_LENGTH_MAX]
+    return f"{variable}: expected {expected}, found {found}"
+
+
+def _variable(where: str, environ: Mapping[str, str]) -> str:
+    """Return the variable that was set: a room's own or the one for all."""
     variable = where if where.startswith(PREFIX) else f"{PREFIX}{where}".upper()
     general = re.sub(f"^{PREFIX}[A-Z]+_", PREFIX, variable)
-    if variable not in environ and general in environ:
-        variable = general
-    if said.startswith(_OURS):
-        return f"{variable}: {said.removeprefix(_OURS)}"
-    is_secret = not _SECRET_WORDS.isdisjoint(variable.lower().split("_"))
-    shown = "something else" if is_secret else repr(found)[:_FOUND_LENGTH_MAX]
-    expected = said.removeprefix("Input should be ").replace(
-        "String should", "text that should"
-    )
-    return f"{variable}: expected {expected}, found {shown}"
+    return general if variable not in environ and general in environ else variable

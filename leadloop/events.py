@@ -1,6 +1,5 @@
 """The contract as Python sees it: topic, key and type of every event, read from proto/."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
@@ -41,8 +40,7 @@ class Route(NamedTuple):
     type_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope(Generic[E_co]):
+class Envelope(NamedTuple, Generic[E_co]):
     """One event with what its headers say (CloudEvents 1.0 attributes).
 
     Attributes:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from leadloop.errors import FieldError, Malformed
 
 PAGE_MAX = 200
 _CURSOR_LENGTH_MAX = 1_000
+# Before and after every id: where a list that is sorted by id begins.
+LEAST_ID = str(UUID(int=0))
+GREATEST_ID = str(UUID(int=2**128 - 1))
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items of a page.")]
 Cursor = Annotated[
@@ -20,6 +24,7 @@ Cursor = Annotated[
 ]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Page(BaseModel, Generic[T]):
@@ -32,6 +37,17 @@ class Page(BaseModel, Generic[T]):
 def encode_cursor(*parts: str) -> str:
     """Return a cursor that holds the sort key of a page's last item."""
     return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
+
+
+def next_of(rows: Sequence[R], limit: int, cursor_of: Callable[[R], str]) -> str | None:
+    """Return the cursor behind a page, None when it is the last one.
+
+    Args:
+        rows: What was found when one row more was asked for than the page shows.
+        limit: How many the page shows.
+        cursor_of: Says where a row stands in the list.
+    """
+    return cursor_of(rows[limit - 1]) if len(rows) > limit else None
 
 
 def decode_cursor(cursor: str, parts: int) -> tuple[str, ...]:
@@ -59,9 +75,17 @@ def id_in(cursor: str | None) -> str | None:
     """
     if cursor is None:
         return None
-    (found,) = decode_cursor(cursor, 1)
+    return as_id(*decode_cursor(cursor, 1))
+
+
+def as_id(part: str) -> str:
+    """Return the id that a part of a cursor is.
+
+    Raises:
+        Malformed: It is none.
+    """
     try:
-        return str(UUID(found))
+        return str(UUID(part))
     except ValueError as error:
         raise not_a_cursor() from error
 

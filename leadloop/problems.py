@@ -167,6 +167,19 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def expected_by(error: Mapping[str, Any]) -> str:
+    """Return the rule that a value broke, in our words and without the value.
+
+    Args:
+        error: As pydantic tells it; what a validator of ours raised stands as it is.
+    """
+    kind = str(error["type"])
+    words = _EXPECTED.get(kind) or _EXPECTED.get(kind.partition("_")[0])
+    if words is None or kind.startswith("missing_"):
+        return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return words.format_map(error.get("ctx", {}))
+
+
 def _field_error(error: Mapping[str, Any], body: object) -> FieldError:
     place, *path = error["loc"] or ("body",)
     if error["type"] == "json_invalid":
@@ -174,17 +187,8 @@ def _field_error(error: Mapping[str, Any], body: object) -> FieldError:
     where = pointer(path) if place == "body" else f"{place} {'.'.join(map(str, path))}"
     # A room may say `missing_...` itself, of a field that another one asks for.
     is_missing = error["type"].startswith("missing")
-    expected = _expected(error) + (_more(error, body, path) if place == "body" else "")
+    expected = expected_by(error) + (_more(error, body, path) if place == "body" else "")
     return FieldError(where, expected, "nothing" if is_missing else _found(error.get("input")))
-
-
-def _expected(error: Mapping[str, Any]) -> str:
-    """Return the rule that was broken, so without what was found."""
-    kind = str(error["type"])
-    words = _EXPECTED.get(kind) or _EXPECTED.get(kind.partition("_")[0])
-    if words is None or kind.startswith("missing_"):
-        return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return words.format_map(error.get("ctx", {}))
 
 
 def _more(error: Mapping[str, Any], body: object, path: Sequence[str | int]) -> str:

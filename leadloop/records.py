@@ -1,9 +1,9 @@
 """Events on the wire: CloudEvents 1.0 in the Kafka protocol binding, binary mode."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from google.protobuf.message import DecodeError, Message
@@ -18,8 +18,7 @@ _SPEC_VERSION = SPEC_VERSION.encode()
 _CONTENT_TYPE = CONTENT_TYPE.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One message as a topic keeps it; headers are the CloudEvents attributes.
 
     Of a header that came twice, the last one counts.
@@ -35,8 +34,7 @@ class Unreadable(Exception):
     """A record that is no event of the contract."""
 
 
-@dataclass(frozen=True, slots=True)
-class Promised:
+class Promised(NamedTuple):
     """One row of an outbox: an event that waits to be handed on."""
 
     id: int

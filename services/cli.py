@@ -19,8 +19,8 @@ from services.commands import model as model_cli
 from services.commands import parked as parked_cli
 from services.commands import shadow as shadow_cli
 from services.commands import simulate as simulate_cli
-from services.commands.running import Url
-from services.commands.starting import Unusable, start
+from services.commands.starting import Unusable, problems, start
+from services.commands.url import Url
 
 app = typer.Typer(
     name="leadloop",
@@ -40,7 +40,6 @@ app.add_typer(model_cli.model, name="model")
 app.add_typer(captures_cli.captures, name="captures")
 
 out = Console()
-problems = Console(stderr=True, style="red")
 
 RoomName = Literal["intake", "scoring", "handoff", "feedback"]
 Folder = Annotated[

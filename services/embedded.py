@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -143,8 +142,3 @@ def merged_openapi(apps: Sequence[FastAPI]) -> dict[str, Any]:
         for kind, parts in described.get("components", {}).items():
             merged["components"].setdefault(kind, {}).update(parts)
     return merged
-
-
-def sources_of(folder: Path) -> Path:
-    """Return where a folder keeps its sources."""
-    return folder / SOURCES

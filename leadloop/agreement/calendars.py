@@ -10,7 +10,8 @@ from zoneinfo import available_timezones
 
 import holidays
 
-from leadloop.agreement.document import Value, did_you_mean, shortened
+from leadloop.agreement.document import Value, shortened
+from leadloop.nearest import did_you_mean
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RANGES_PER_DAY_MAX = 12

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 import cel
 
-from leadloop.agreement.document import Value, did_you_mean, shortened
+from leadloop.agreement.document import Value, shortened
+from leadloop.nearest import did_you_mean
 
 LENGTH_MAX = 1_000
 

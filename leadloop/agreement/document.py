@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from difflib import get_close_matches
 
 import yaml
+
+from leadloop.nearest import did_you_mean
 
 SIZE_BYTES_MAX = 256 * 1024
 DEPTH_MAX = 12
@@ -311,12 +312,6 @@ class Fields:
         """Return the value of a key; a missing one reads as harmless without another fault."""
         missing = Value(None, f"{self.parent.path}/{name}", self.parent.faults)
         return self.values.get(name, missing)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint at the known word that is nearest, empty when none is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def shortened(value: str, longest: int = 60) -> str:

@@ -137,7 +137,7 @@ def calendar_terms(calendar: Calendar) -> dict[str, str]:
 
 
 def reason_terms(reason: Reason) -> dict[str, str]:
-    """Return what follows from a reason."""
+    """Return what follows when sales gives a reason, without what is left open."""
     terms = {
         "label": reason.label,
         "then": FOLLOWS[reason.then],

@@ -46,7 +46,7 @@ _DAYS = "^[0-9]{1,5}d$"
 
 
 def schema() -> Schema:
-    """Return the schema."""
+    """Return what an agreement's text may hold, in JSON Schema as editors read it."""
     return {
         "$schema": DRAFT,
         "title": "The agreement between marketing and sales",

@@ -14,7 +14,7 @@ _SAID_BEFORE = {"on": "on ", "within": "in ", "group": "in group ", "product": "
 
 
 def page(agreement: Agreement) -> str:
-    """Return the page."""
+    """Return what both sides agree on, section by section, without what they left out."""
     parts = (
         _head(agreement),
         *_definition(agreement.definition),

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.client import DEFAULT_URL, Refused, client_of
-from services.commands.running import Url
+from services.commands.url import Url
 
 if TYPE_CHECKING:
     from leadloop.agreement.checks import Examined, Known

@@ -12,11 +12,10 @@ from services.commands import history_terminal as terminal
 from services.commands.history_terminal import Files
 
 if TYPE_CHECKING:
-    from services.lab.backtest.report import Report
     from services.lab.backtest.run import Proposal
+    from services.lab.report.sections import Report
 
 # The sections that are shown on the terminal; the files hold all of them.
-OUTPUT: Final = "Output"
 SHOWN: Final = ("At a glance", "Tiers", "What changes against the current version")
 BRIEF_ROWS: Final = 5
 BRIEF: Final = ("Could not be judged", "Rows set aside")
@@ -25,24 +24,15 @@ File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
 Against = Annotated[
     Path | None, typer.Option("--against", help="The current agreement, to compare with.")
 ]
-DatabaseUrl = Annotated[
-    str,
-    typer.Option("--database", help="Our own history: scoring's database.", metavar="URL"),
-]
 People = Annotated[
     int, typer.Option("--people", help="In sales, for volume per person.", min=0)
 ]
-Html = Annotated[
-    Path | None, typer.Option("--html", help="Write a page.", rich_help_panel=OUTPUT)
-]
-Markdown = Annotated[
-    Path | None, typer.Option("--markdown", help="Write a text.", rich_help_panel=OUTPUT)
-]
 ChangesFile = Annotated[
     Path | None,
-    typer.Option("--changes", help="Write every changed lead as CSV.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--changes", help="Write every changed lead as CSV.", rich_help_panel=history.OUTPUT
+    ),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", help="Processes; 0: one a core.", min=0)]
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     context: typer.Context,
     file: File,
     against: Against = None,
-    database: DatabaseUrl = "",
+    database: history.DatabaseUrl = "",
     leads: history.Leads = None,
     outcome: history.Outcome = "",
     time: history.Time = "",
@@ -83,10 +73,10 @@ def backtest(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     delimiter: history.Delimiter = "",
     decimal_comma: history.DecimalComma = False,
     people: People = 0,
-    html: Html = None,
-    markdown: Markdown = None,
+    html: history.Html = None,
+    markdown: history.Markdown = None,
     changes: ChangesFile = None,
-    jobs: Jobs = 0,
+    jobs: history.Jobs = 0,
 ) -> None:
     """Replay history under an agreement: who would have been qualified, when, and how well."""
     files = terminal.files_of(context.params)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from services.client import DEFAULT_URL, Client, Refused, client_of
-from services.commands.running import Url
+from services.commands.url import Url
 
 captures = typer.Typer(
     help="Messages of senders: what became of each, and why; read them again, or dismiss them.",

@@ -1,4 +1,4 @@
-"""How the command line names CSV files of leads with outcomes, the same for every command."""
+"""The options of every command on a history: which it is, how it is read, what is written."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,6 +8,12 @@ import typer
 _FILES: Final = "History from CSV files"
 _COLUMNS: Final = "Columns of these files"
 _VALUES: Final = "How values are read"
+OUTPUT: Final = "Output"
+
+DatabaseUrl = Annotated[
+    str,
+    typer.Option("--database", help="Our own history: scoring's database.", metavar="URL"),
+]
 
 Leads = Annotated[
     Path | None,
@@ -83,3 +89,10 @@ DecimalComma = Annotated[
         "--decimal-comma", help="Numbers are written as 1.234,56.", rich_help_panel=_VALUES
     ),
 ]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write a page.", rich_help_panel=OUTPUT)
+]
+Markdown = Annotated[
+    Path | None, typer.Option("--markdown", help="Write a text.", rich_help_panel=OUTPUT)
+]
+Jobs = Annotated[int, typer.Option("--jobs", help="Processes; 0: one a core.", min=0)]

@@ -17,10 +17,9 @@ from rich.table import Table as Shown
 from leadloop.errors import Problem, Rejected
 
 if TYPE_CHECKING:
-    from services.lab.backtest.report import Report
     from services.lab.backtest.run import Step, Watch
-    from services.lab.backtest.sections import Table
     from services.lab.history.export import Told
+    from services.lab.report.sections import Report, Table
 
 out = Console(highlight=False)
 aside = Console(stderr=True, highlight=False)
@@ -163,8 +162,8 @@ def show_table(title: str, table: "Table") -> None:
 
 def write(report: "Report", html: Path | None, markdown: Path | None) -> None:
     """Write the reports that were asked for."""
-    from services.lab.backtest.markdown import markdown as as_markdown
-    from services.lab.backtest.page import page
+    from services.lab.report.markdown import markdown as as_markdown
+    from services.lab.report.page import page
 
     for path, written in ((html, page), (markdown, as_markdown)):
         if path is not None:

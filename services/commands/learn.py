@@ -19,17 +19,12 @@ if TYPE_CHECKING:
     from services.lab.lessons.gather import Asking, Gathered
     from services.lab.lessons.lessons import Lessons
 
-OUTPUT: Final = "Output"
 WATCHED_DAYS: Final = 30
 WATCHED_DAYS_MAX: Final = 3_650
 # Lines of a diff around what changes.
 CONTEXT: Final = 1
 
 File = Annotated[Path, typer.Argument(help="The agreement, YAML.")]
-DatabaseUrl = Annotated[
-    str,
-    typer.Option("--database", help="Our own history: scoring's database.", metavar="URL"),
-]
 Source = Annotated[
     str, typer.Option("--source", help="Where a lead came from.", rich_help_panel="Columns")
 ]
@@ -59,21 +54,16 @@ NoProposals = Annotated[
 ]
 Write = Annotated[
     Path | None,
-    typer.Option("--write", help="Write the suggested text.", rich_help_panel=OUTPUT),
+    typer.Option("--write", help="Write the suggested text.", rich_help_panel=history.OUTPUT),
 ]
 Predictive = Annotated[
     Path | None,
     typer.Option(
-        "--predictive", help="Learn a predictive score too; write it.", rich_help_panel=OUTPUT
+        "--predictive",
+        help="Learn a predictive score too; write it.",
+        rich_help_panel=history.OUTPUT,
     ),
 ]
-Html = Annotated[
-    Path | None, typer.Option("--html", help="Write a page.", rich_help_panel=OUTPUT)
-]
-Markdown = Annotated[
-    Path | None, typer.Option("--markdown", help="Write a text.", rich_help_panel=OUTPUT)
-]
-Jobs = Annotated[int, typer.Option("--jobs", help="Processes; 0: one a core.", min=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +81,7 @@ class _Past:
 def learn(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     context: typer.Context,
     file: File,
-    database: DatabaseUrl = "",
+    database: history.DatabaseUrl = "",
     leads: history.Leads = None,
     outcome: history.Outcome = "",
     time: history.Time = "",
@@ -114,9 +104,9 @@ def learn(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     no_proposals: NoProposals = False,
     write: Write = None,
     predictive: Predictive = None,
-    html: Html = None,
-    markdown: Markdown = None,
-    jobs: Jobs = 0,
+    html: history.Html = None,
+    markdown: history.Markdown = None,
+    jobs: history.Jobs = 0,
 ) -> None:
     """Learn from outcomes what each rule is worth; suggest a text that people may sign."""
     past = _past_of(context, database, source, reason, days, jobs)
@@ -127,7 +117,7 @@ def learn(  # noqa: PLR0913, PLR0917 (each is an option of the command)
 def drift(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     context: typer.Context,
     file: File,
-    database: DatabaseUrl = "",
+    database: history.DatabaseUrl = "",
     leads: history.Leads = None,
     outcome: history.Outcome = "",
     time: history.Time = "",
@@ -146,7 +136,7 @@ def drift(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     decimal_comma: history.DecimalComma = False,
     split: Split = "",
     days: Days = WATCHED_DAYS,
-    jobs: Jobs = 0,
+    jobs: history.Jobs = 0,
 ) -> None:
     """Tell the sources and rules whose rates moved from earlier leads to later ones."""
     past = _past_of(context, database, source, "", days, jobs)
@@ -202,9 +192,9 @@ def _learn(file: Path, past: _Past, wanted: _Wanted) -> None:
 
 def _drift(file: Path, past: _Past, split: str) -> None:
     """Show whose rate moved."""
-    from services.lab.backtest.report import Report
     from services.lab.lessons.lessons import drifts_of, parted
     from services.lab.lessons.report import DRIFT, drift_section
+    from services.lab.report.sections import Report
 
     gathered = _gathered(past, terminal.body_of(file, terminal.text_of(file)))
     parts = parted(gathered, _moment(split))

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from services.client import DEFAULT_URL, Client, Refused, client_of
-from services.commands.running import Url
+from services.commands.url import Url
 
 model = typer.Typer(
     help="Predictive models that an agreement may name: add one, see what it was learned from.",

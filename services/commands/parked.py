@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from services.client import DEFAULT_URL, client_of
-from services.commands.running import Url
+from services.commands.url import Url
 
 parked = typer.Typer(
     help="Events that could not be handled: see why, have them handled again, or give them up.",

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from services.client import DEFAULT_URL, client_of
-from services.commands.running import Url
+from services.commands.url import Url
 
 shadow = typer.Typer(
     help="Score live traffic by a proposed agreement too, without effect; see what differs.",

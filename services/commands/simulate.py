@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from services.lab.simulation.trial import Trial
     from services.lab.simulation.whole import Answer
 
-_STREAM, _PEOPLE, _OUTPUT = "Leads that are made up", "People in sales", "Output"
+_STREAM, _PEOPLE = "Leads that are made up", "People in sales"
 
 File = Annotated[Path, typer.Argument(help="The proposed agreement, YAML.")]
 Against = Annotated[
     Path | None,
     typer.Option("--against", help="Another agreement: the same leads, the same chances."),
-]
-DatabaseUrl = Annotated[
-    str, typer.Option("--database", help="Our own history: scoring's database.", metavar="URL")
 ]
 PerWeek = Annotated[
     float,
@@ -69,14 +66,9 @@ Kept = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 Mend = Annotated[bool, typer.Option(help="Try what would mend what breaks.")]
-Html = Annotated[
-    Path | None, typer.Option("--html", help="Write a page.", rich_help_panel=_OUTPUT)
-]
-Markdown = Annotated[
-    Path | None, typer.Option("--markdown", help="Write a text.", rich_help_panel=_OUTPUT)
-]
 Json = Annotated[
-    bool, typer.Option("--json", help="End with a line of JSON.", rich_help_panel=_OUTPUT)
+    bool,
+    typer.Option("--json", help="End with a line of JSON.", rich_help_panel=history.OUTPUT),
 ]
 
 
@@ -116,7 +108,7 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     weeks: Weeks = 13,
     start: Start = "",
     tiers: Tiers = "",
-    database: DatabaseUrl = "",
+    database: history.DatabaseUrl = "",
     leads: history.Leads = None,
     outcome: history.Outcome = "",
     time: history.Time = "",
@@ -138,8 +130,8 @@ def simulate(  # noqa: PLR0913, PLR0917 (each is an option of the command)
     kept: Kept = 95,
     seed: Seed = 1,
     mend: Mend = True,
-    html: Html = None,
-    markdown: Markdown = None,
+    html: history.Html = None,
+    markdown: history.Markdown = None,
     as_json: Json = False,
 ) -> None:
     """Live through the loop under an agreement: which service levels would break, and why."""

@@ -16,14 +16,23 @@ from leadloop.agreement.show import page
 from leadloop.database import Database, Work
 from leadloop.errors import NotFound
 from leadloop.events import to_json
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    next_of,
+    not_a_cursor,
+)
 from leadloop.v1.agreement_pb2 import Agreement as Contract
 from leadloop.web import Router, WorkDep, idempotent
 from services.feedback import agreement_store as store
 from services.feedback import agreements
 from services.feedback.agreement_store import Proposal
 from services.feedback.agreements import Signed
-from services.feedback.border import TEXT_TOO, MaybeWord, Text, Word, as_text, wants_text
+from services.feedback.fields import MaybeWord, Text, Word
+from services.feedback.plain_text import TEXT_TOO, wants_text
 
 router = Router(prefix="/v1/agreements", tags=["agreements"])
 
@@ -182,7 +191,7 @@ async def history(
     """List what was proposed, signed and replaced."""
     before = _position(cursor) if cursor else POSITION_MAX
     found = await store.history(work.connection, name, before=before, limit=limit + 1)
-    following = encode_cursor(str(found[limit - 1].position)) if len(found) > limit else None
+    following = next_of(found, limit, lambda one: encode_cursor(str(one.position)))
     return Page(items=[_out(proposal) for proposal in found[:limit]], next=following)
 
 
@@ -198,7 +207,7 @@ async def in_force(
     """Return a signed version with its text; as plain text, a page for people."""
     proposal = await _signed(work, name, version)
     if wants_text(request):
-        return as_text(page(await agreements.reread(proposal, work.now.date())))
+        return PlainTextResponse(page(await agreements.reread(proposal, work.now.date())))
     contract = Contract.FromString(proposal.contract)
     return AgreementOut(**vars(_out(proposal)), text=proposal.text, agreement=to_json(contract))
 
@@ -225,7 +234,7 @@ async def diff(
     old = await _signed(work, name, before or _before(new))
     found = changes(*[await agreements.reread(one, work.now.date()) for one in (old, new)])
     if wants_text(request):
-        return as_text("".join(f"{change}\n" for change in found) or NO_CHANGE)
+        return PlainTextResponse("".join(f"{change}\n" for change in found) or NO_CHANGE)
     return DiffOut(
         before_version=old.version or 0,
         after_version=new.version,

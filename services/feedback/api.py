@@ -13,23 +13,27 @@ from leadloop.database import Work
 from leadloop.errors import FieldError, NotFound, Rejected
 from leadloop.events import decode, to_json
 from leadloop.paging import (
+    GREATEST_ID,
     Cursor,
     Limit,
     Page,
+    as_id,
     decode_cursor,
     encode_cursor,
+    next_of,
     not_a_cursor,
 )
 from leadloop.web import Router, WorkDep, idempotent
 from leadloop.zones import AskedZone, zone_of
 from services.feedback import agreement_store, outcomes, render, reports, store, timeline
 from services.feedback.bodies import AboutLead, DealIn, DealOut, WordsIn, deal_out, happened_at
-from services.feedback.border import TEXT_TOO, Moment, Word, as_text, utc, wants_text
+from services.feedback.fields import Moment, Word, utc
 from services.feedback.outcomes import Words
+from services.feedback.plain_text import TEXT_TOO, wants_text
 from services.feedback.reports import By, Grouping, Period, Touch
 from services.feedback.rules import Told
 from services.feedback.scene import Scene, scene_of
-from services.feedback.store import BEGINNING, END, Entry, Spot, Wanted, as_id
+from services.feedback.store import BEGINNING, Entry, Spot, Wanted
 
 router = Router(prefix="/v1")
 
@@ -218,9 +222,9 @@ async def list_outcomes(
     work: WorkDep, wanted: WantedDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[OutcomeOut]:
     """List outcomes, the newest first."""
-    before = as_id(decode_cursor(cursor, 1)[0]) if cursor else END
+    before = as_id(decode_cursor(cursor, 1)[0]) if cursor else GREATEST_ID
     found = await store.outcomes(work.connection, wanted, before=before, limit=limit + 1)
-    following = encode_cursor(found[limit - 1].event_id) if len(found) > limit else None
+    following = next_of(found, limit, lambda entry: encode_cursor(entry.event_id))
     return Page(items=[_outcome(entry) for entry in found[:limit]], next=following)
 
 
@@ -234,7 +238,7 @@ async def funnel(
     """
     rows = await reports.funnel(work.connection, period, group)
     if wants_text(request):
-        return as_text(render.funnel(rows, group))
+        return PlainTextResponse(render.funnel(rows, group))
     return _report(period, group, rows)
 
 
@@ -247,7 +251,7 @@ async def service_levels(
     """Return what sales and marketing owed one another, and gave."""
     levels = await reports.service_levels(work.connection, period, work.now)
     if wants_text(request):
-        return as_text(render.service_levels(levels))
+        return PlainTextResponse(render.service_levels(levels))
     return LevelsOut(
         since=period.since,
         until=period.until,
@@ -268,7 +272,7 @@ async def reasons(
     """
     rows = await reports.reasons(work.connection, period, group)
     if wants_text(request):
-        return as_text(render.reasons(rows, group))
+        return PlainTextResponse(render.reasons(rows, group))
     return _report(period, group, rows)
 
 
@@ -296,10 +300,8 @@ async def show_timeline(
     scene = await _scene(work, str(lead_id), zone)
     told = timeline.tell(found[:most], scene)
     if as_story:
-        return as_text(timeline.story(told, scene.zone))
-    last = found[limit - 1] if len(found) > limit else None
-    following = _cursor(last) if last else None
-    return Page(items=[_told_out(one) for one in told], next=following)
+        return PlainTextResponse(timeline.story(told, scene.zone))
+    return Page(items=[_told_out(one) for one in told], next=next_of(found, limit, _cursor))
 
 
 async def _scene(work: Work, lead_id: str, zone: str | None) -> Scene:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from leadloop.errors import FieldError, Rejected
-from services.feedback.border import MaybeWord, Moment, Text, Word
+from services.feedback.fields import MaybeWord, Moment, Text, Word
 from services.feedback.rules import Deal, Stage
 
 VALUE_MAX = Decimal(10**12)

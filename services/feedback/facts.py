@@ -5,13 +5,11 @@ partial fact, and the facts of one key add up to the same whole in whatever orde
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """One touch: when, under which campaign, and its bytes."""
 
     at: datetime
@@ -19,8 +17,7 @@ class Contact:
     touch: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LeadFact:
+class LeadFact(NamedTuple):
     """What is known of one lead: where it came from first and last. Nothing of who it is."""
 
     lead_id: str
@@ -53,8 +50,7 @@ class LeadFact:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CycleFact:
+class CycleFact(NamedTuple):
     """What is known of one handoff cycle of a lead.
 
     Attributes:
@@ -120,8 +116,7 @@ class CycleFact:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ClockFact:
+class ClockFact(NamedTuple):
     """What is known of one clock: a service level that ran on a handoff from a moment on."""
 
     handoff_id: str
@@ -144,8 +139,7 @@ class ClockFact:
 
     def plus(self, other: "ClockFact") -> "ClockFact":
         """Return both facts as one."""
-        return replace(
-            self,
+        return self._replace(
             warned_at=_first(self.warned_at, other.warned_at),
             breached_at=_first(self.breached_at, other.breached_at),
             met_at=_first(self.met_at, other.met_at),

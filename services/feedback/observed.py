@@ -1,7 +1,6 @@
 """What each event tells: an entry of the timeline, and facts about lead, cycle and clocks."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -118,15 +117,15 @@ def clock_facts(event: Message) -> list[ClockFact]:
         return [_clock(event, clock) for clock in event.clocks]
     if isinstance(event, handoff.ClockWarned):
         at = moment(event.occurred_at)
-        return [replace(_clock(event, event.clock), warned_at=at)]
+        return [_clock(event, event.clock)._replace(warned_at=at)]
     if isinstance(event, handoff.ClockBreached):
         at = moment(event.occurred_at)
-        return [replace(_clock(event, event.clock), breached_at=at)]
+        return [_clock(event, event.clock)._replace(breached_at=at)]
     if isinstance(event, handoff.ClockMet):
         at = moment(event.occurred_at)
         fact = _clock(event, event.clock)
         used, is_late = event.used_seconds, event.is_late
-        return [replace(fact, met_at=at, used_seconds=used, is_late=is_late)]
+        return [fact._replace(met_at=at, used_seconds=used, is_late=is_late)]
     return []
 
 

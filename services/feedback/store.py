@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from sqlalchemy import text
 
 from leadloop.connection import Connection
-from leadloop.paging import not_a_cursor
+from leadloop.paging import LEAST_ID
 from services.feedback.facts import ClockFact, CycleFact, LeadFact
 from services.feedback.rules import Deal, Stage
 from services.feedback.upserts import CLOCKS, CYCLES, statement, told
@@ -166,8 +165,7 @@ ORDER BY at, place, event_id
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event on a timeline.
 
     Attributes:
@@ -192,9 +190,7 @@ class Spot(NamedTuple):
     event_id: str
 
 
-BEGINNING = Spot(datetime(1, 1, 1, tzinfo=UTC), 0, str(UUID(int=0)))
-# Ids of events begin with their time: this one is later than all.
-END = str(UUID(int=(1 << 128) - 1))
+BEGINNING = Spot(datetime(1, 1, 1, tzinfo=UTC), 0, LEAST_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,18 +201,6 @@ class Wanted:
     type: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-def as_id(text: str) -> str:
-    """Return an id of a cursor.
-
-    Raises:
-        Malformed: It is none.
-    """
-    try:
-        return str(UUID(text))
-    except ValueError as error:
-        raise not_a_cursor() from error
 
 
 async def add_entries(connection: Connection, entries: Sequence[Entry]) -> None:

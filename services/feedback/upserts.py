@@ -5,9 +5,8 @@ took half as long again. What happens to a column on a conflict is declared here
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
 
 from sqlalchemy import TextClause, text
 
@@ -96,9 +95,8 @@ def told(
     target: Target, facts: Sequence[CycleFact] | Sequence[ClockFact]
 ) -> dict[str, list[object]]:
     """Return the columns that these facts tell, each as one array."""
-    names = [field.name for field in fields(facts[0])]
-    arrays = zip(*map(attrgetter(*names), facts), strict=True)
-    found = {name: list(values) for name, values in zip(names, arrays, strict=True)}
+    arrays = zip(*facts, strict=True)
+    found = {name: list(values) for name, values in zip(facts[0]._fields, arrays, strict=True)}
     known = {name for name, values in found.items() if any(v is not None for v in values)}
     return {
         name: values

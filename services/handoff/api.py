@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from leadloop.errors import NotFound
-from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in, next_of
 from leadloop.web import Router, WorkDep, idempotent
 from services.handoff import actors, commands, store, views
 from services.handoff.cycle import State
@@ -124,7 +124,7 @@ async def list_handoffs(
     """List handoffs, newest first."""
     wanted = replace(narrowed, before=id_in(cursor))
     held = await store.page(work.connection, wanted, limit + 1)
-    more = encode_cursor(held[limit - 1].handoff.id) if len(held) > limit else None
+    more = next_of(held, limit, lambda one: encode_cursor(one.handoff.id))
     return Page(items=[views.handoff_of(one) for one in held[:limit]], next=more)
 
 

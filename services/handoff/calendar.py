@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 # A calendar that stays shut longer than this has no next opening that anybody could wait for.
@@ -40,8 +41,7 @@ class Opening:
     closes_minute: int
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """A stretch of open time, in UTC."""
 
     starts_at: datetime
@@ -53,8 +53,7 @@ class Interval:
         return self.ends_at - self.starts_at
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """When an allowance of business time is used up, with the stretches that used it."""
 
     at: datetime

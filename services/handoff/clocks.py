@@ -1,9 +1,9 @@
 """The service levels that run on a handoff: when each warns, is due, and was met or broken."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from services.handoff.calendar import Calendar, Interval, due, moment_after, used
 from services.handoff.terms import Level
@@ -16,8 +16,7 @@ class ClockKind(StrEnum):
     FIRST_ATTEMPT = "first_attempt"
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """One service level running for one owner, with the reason it is due when it is due."""
 
     kind: ClockKind
@@ -82,14 +81,14 @@ def _started(
 
 def warned(clock: Clock, now: datetime) -> Clock:
     """Note that the warning was given."""
-    return replace(clock, warned_at=now)
+    return clock._replace(warned_at=now)
 
 
 def breached(clock: Clock, now: datetime) -> Clock:
     """Note that it ran out."""
-    return replace(clock, breached_at=now)
+    return clock._replace(breached_at=now)
 
 
 def met(clock: Clock, now: datetime) -> Clock:
     """Note that what it asked for was done."""
-    return replace(clock, met_at=now)
+    return clock._replace(met_at=now)

@@ -1,9 +1,9 @@
 """One cycle of a lead with sales: where it stands, and how a change grows fact by fact."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.handoff import clocks, facts
 from services.handoff.clocks import Clock, ClockKind
@@ -36,8 +36,7 @@ POSSIBLE: dict[State, tuple[str, ...]] = {
 OPEN = (State.QUEUED, State.ASSIGNED, State.ACCEPTED)
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
+class Handoff(NamedTuple):
     """One cycle of a lead with sales.
 
     Attributes:
@@ -99,8 +98,7 @@ class Handoff:
         return min(running, default=None) if self.is_open else None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A handoff afterwards and what happened, in order.
 
     `needs_owner_because` asks the shell for a route: somebody else must have it.
@@ -114,7 +112,7 @@ class Change:
 def then(change: Change, act: Callable[[Handoff], Change]) -> Change:
     """Go on from a change: the later state, the facts of both."""
     after = act(change.handoff)
-    return replace(after, facts=change.facts + after.facts)
+    return after._replace(facts=change.facts + after.facts)
 
 
 def last_to_keep(open_handoffs: tuple[Handoff, ...]) -> Handoff:
@@ -124,8 +122,8 @@ def last_to_keep(open_handoffs: tuple[Handoff, ...]) -> Handoff:
 
 def ended(change: Change, state: State, actor: str, reason: str, now: datetime) -> Change:
     """Close it in its last state."""
-    last = replace(change.handoff, state=state, since=now, actor=actor, reason=reason)
-    return replace(change, handoff=last)
+    last = change.handoff._replace(state=state, since=now, actor=actor, reason=reason)
+    return change._replace(handoff=last)
 
 
 def escalated(handoff: Handoff, reason: str) -> Change:
@@ -176,13 +174,13 @@ def _with_clock(change: Change, clock: Clock, fact: Fact) -> Change:
     handoff = change.handoff
     others = tuple([clock if one.kind is clock.kind else one for one in handoff.clocks])
     # One copy, not one for each of its changes: a clock is met on every handoff.
-    numbered = replace(handoff, clocks=others, sequence=handoff.sequence + 1)
+    numbered = handoff._replace(clocks=others, sequence=handoff.sequence + 1)
     return Change(numbered, (*change.facts, fact), change.needs_owner_because)
 
 
 def also(change: Change, fact: Fact) -> Change:
     """Add one thing that happened; each raises the sequence by one."""
-    numbered = replace(change.handoff, sequence=change.handoff.sequence + 1)
+    numbered = change.handoff._replace(sequence=change.handoff.sequence + 1)
     return Change(numbered, (*change.facts, fact), change.needs_owner_because)
 
 

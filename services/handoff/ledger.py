@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -23,8 +24,7 @@ from services.handoff.rows import Held, Opened, Told
 CLOCK = "clock"
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """A new handoff with the qualification that began it."""
 
     change: Change
@@ -46,8 +46,7 @@ class Moved:
     has_fired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
+class _Event(NamedTuple):
     handoff: Handoff
     sequence: int
     promised: Promise

@@ -1,8 +1,8 @@
 """Who gets a lead: the available person who waited longest, with a reason for everyone else."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 # An explanation names this many people at most; the chosen one is always among them.
 CANDIDATES_MAX = 50
@@ -10,16 +10,14 @@ CANDIDATES_MAX = 50
 _NOBODY: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Someone in sales, as a handoff names them."""
 
     id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seller:
+class Seller(NamedTuple):
     """Someone in sales with their place in the rotation.
 
     `last_assigned_seq` is the queue's number of the assignment they got last, 0 for none yet.
@@ -35,16 +33,14 @@ class Seller:
         return self.away_until is not None and self.away_until > now
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Someone thought of; an empty reason marks the one who was chosen."""
 
     person: Person
     passed_over_because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A decision.
 
     Attributes:
@@ -60,8 +56,7 @@ class Route:
     waits_because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """What a rotation gave one person: how many leads, and their new place in it."""
 
     person_id: str

@@ -1,6 +1,6 @@
 """The rows of handoffs as values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from leadloop.connection import Row
@@ -103,8 +103,7 @@ def _clocks_of(row: Row, terms: Terms | None) -> tuple[Clock, ...]:
         ),
     }
     return tuple(
-        replace(
-            one,
+        one._replace(
             warned_at=marks[one.kind][0],
             breached_at=marks[one.kind][1],
             met_at=marks[one.kind][2],

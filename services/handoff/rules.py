@@ -6,7 +6,7 @@ Until then only the owner answers, or a program for them; later colleagues may s
 A refusal is a value. Repeating what is already so changes nothing and is no refusal.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.handoff import clocks, facts
@@ -81,12 +81,11 @@ def begin(handoff: Handoff, route: Route, terms: Terms | None, now: datetime) ->
         now: When it is decided.
     """
     if route.chosen is None or terms is None:
-        waiting = replace(handoff, reason=route.waits_because, sequence=1)
+        waiting = handoff._replace(reason=route.waits_because, sequence=1)
         return Change(waiting, (facts.Routed(None, route.candidates, route.behind, ()),))
     # Written out, not built from the steps below: every lead comes through here.
     running = clocks.start(terms.levels.get(handoff.tier), now, terms.calendar)
-    owned = replace(
-        handoff,
+    owned = handoff._replace(
         state=State.ASSIGNED,
         since=now,
         sequence=1,
@@ -109,9 +108,9 @@ def give(handoff: Handoff, route: Route, terms: Terms, now: datetime, because: s
         )
         return changed(owned, moved)
     if handoff.owner is None:
-        return Change(replace(handoff, reason=route.waits_because))
-    queued = replace(
-        _without_owner(handoff), state=State.QUEUED, since=now, reason=route.waits_because
+        return Change(handoff._replace(reason=route.waits_because))
+    queued = _without_owner(handoff)._replace(
+        state=State.QUEUED, since=now, reason=route.waits_because
     )
     why = f"{because}; {route.waits_because}"
     return changed(queued, facts.Reassigned(handoff.owner, None, why, route.candidates, 0, ()))
@@ -129,9 +128,9 @@ def move(change: Change, route: Route, terms: Terms, now: datetime) -> Change:
     if route.chosen is None:
         why = f"{because}; {route.waits_because}"
         return then(change, lambda known: escalated(known, why))
-    counted = replace(change.handoff, reassigned=change.handoff.reassigned + 1)
+    counted = change.handoff._replace(reassigned=change.handoff.reassigned + 1)
     return then(
-        replace(change, handoff=counted),
+        change._replace(handoff=counted),
         lambda known: give(known, route, terms, now, because),
     )
 
@@ -167,9 +166,9 @@ def reject(handoff: Handoff, command: Reject, terms: Terms, now: datetime) -> An
     said = facts.Refused(command.actor, command.reason, command.note)
     change = clock_met(also(settled(handoff, now), said), ClockKind.ACCEPT, terms, now)
     if terms.reasons[command.reason] is Consequence.REROUTE:
-        refused = replace(change.handoff, refused_by=_and_owner(handoff.refused_by, handoff))
-        return replace(
-            change, handoff=refused, needs_owner_because=f"refused: {command.reason}"
+        refused = change.handoff._replace(refused_by=_and_owner(handoff.refused_by, handoff))
+        return change._replace(
+            handoff=refused, needs_owner_because=f"refused: {command.reason}"
         )
     return ended(change, State.REJECTED, command.actor, command.reason, now)
 
@@ -197,7 +196,7 @@ def attempt(handoff: Handoff, command: Attempt, terms: Terms, now: datetime) -> 
     count = handoff.attempts + 1
     tried = facts.Attempted(command.actor, command.channel, command.result, command.note, count)
     change = also(change, tried)
-    counted = replace(change, handoff=replace(change.handoff, attempts=count))
+    counted = change._replace(handoff=change.handoff._replace(attempts=count))
     return clock_met(counted, ClockKind.FIRST_ATTEMPT, terms, now)
 
 
@@ -226,8 +225,8 @@ def recycle(handoff: Handoff, command: Recycle, terms: Terms, now: datetime) -> 
         settled(handoff, now),
         facts.Recycled(command.actor, command.reason, command.note, command.not_before),
     )
-    kept = replace(change.handoff, not_before=command.not_before)
-    change = replace(change, handoff=kept)
+    kept = change.handoff._replace(not_before=command.not_before)
+    change = change._replace(handoff=kept)
     return ended(change, State.RECYCLED, command.actor, command.reason, now)
 
 
@@ -238,7 +237,7 @@ def convert(handoff: Handoff, actor: str, deal_id: str, now: datetime) -> Answer
     if refusal := refusal_of("convert", handoff, actor):
         return refusal
     change = also(settled(handoff, now), facts.Converted(actor, deal_id))
-    change = replace(change, handoff=replace(change.handoff, deal_id=deal_id))
+    change = change._replace(handoff=change.handoff._replace(deal_id=deal_id))
     return ended(change, State.CONVERTED, actor, "", now)
 
 
@@ -269,7 +268,7 @@ def tick(handoff: Handoff, terms: Terms, now: datetime) -> Change:
         return change
     because = f"{' and '.join(clock.kind for clock in due)} not in time"
     if handoff.reassigned < terms.reassign_max:
-        return replace(change, needs_owner_because=because)
+        return change._replace(needs_owner_because=because)
     why = f"{because}; reassigned {handoff.reassigned} of {terms.reassign_max} times"
     return then(change, lambda known: escalated(known, why))
 
@@ -300,8 +299,7 @@ def _repeats(handoff: Handoff, state: State, actor: str, reason: str) -> bool:
 
 
 def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Handoff:
-    return replace(
-        _without_owner(handoff),
+    return _without_owner(handoff)._replace(
         state=State.ASSIGNED,
         since=now,
         owner=owner,
@@ -312,7 +310,7 @@ def _owned(handoff: Handoff, owner: Person, terms: Terms, now: datetime) -> Hand
 
 def _without_owner(handoff: Handoff) -> Handoff:
     past = _and_owner(handoff.past_owners, handoff)
-    return replace(handoff, owner=None, past_owners=past, clocks=(), actor="", reason="")
+    return handoff._replace(owner=None, past_owners=past, clocks=(), actor="", reason="")
 
 
 def _and_owner(ids: tuple[str, ...], handoff: Handoff) -> tuple[str, ...]:
@@ -320,6 +318,6 @@ def _and_owner(ids: tuple[str, ...], handoff: Handoff) -> tuple[str, ...]:
 
 
 def _accepted(change: Change, actor: str, terms: Terms, now: datetime) -> Change:
-    agreed = replace(change.handoff, state=State.ACCEPTED, since=now, actor=actor)
-    change = also(replace(change, handoff=agreed), facts.Accepted(actor))
+    agreed = change.handoff._replace(state=State.ACCEPTED, since=now, actor=actor)
+    change = also(change._replace(handoff=agreed), facts.Accepted(actor))
     return clock_met(change, ClockKind.ACCEPT, terms, now)

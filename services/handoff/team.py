@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from leadloop.errors import NotFound
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, next_of
 from leadloop.web import Router, WorkDep
 from services.handoff import dispatch, people, views
 from services.handoff.actors import PERSON_ID
@@ -47,7 +47,7 @@ async def list_people(
     """List people by id, with what the rotation gave each: the ledger of its fairness."""
     after = "" if cursor is None else decode_cursor(cursor, 1)[0]
     rows = await people.page(work.connection, after, limit + 1)
-    more = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    more = next_of(rows, limit, lambda row: encode_cursor(row.id))
     return Page(items=[views.person_of(row) for row in rows[:limit]], next=more)
 
 

@@ -140,17 +140,17 @@ class QueueOut(BaseModel):
 
 
 def standing_of(handoff: Handoff) -> StandingOut:
-    """Show where a handoff stands."""
+    """Return where a handoff stands, as commands answer."""
     return StandingOut(**_standing(handoff))
 
 
 def handoff_of(held: Held) -> HandoffOut:
-    """Show a handoff in a list."""
+    """Return a handoff as lists hold it."""
     return HandoffOut(**_listed(held))
 
 
 def whole_of(held: Held, story: Sequence[Told], now: datetime) -> HandoffWhole:
-    """Show everything about a handoff."""
+    """Return a handoff with its lead, clocks and candidates of now, and its whole story."""
     history = [_event(told) for told in story]
     first = history[0].data if history else {}
     return HandoffWhole(
@@ -168,12 +168,12 @@ def whole_of(held: Held, story: Sequence[Told], now: datetime) -> HandoffWhole:
 
 
 def person_of(row: PersonRow) -> PersonOut:
-    """Show a person."""
+    """Return a person with what the rotation gave them."""
     return PersonOut.model_validate(row, from_attributes=True)
 
 
 def queue_of(row: Waiting, now: datetime) -> QueueOut:
-    """Show a queue."""
+    """Return who waits in a queue and why; `now` makes an age in seconds of it."""
     age = (now - row.oldest_since).total_seconds() if row.oldest_since else None
     return QueueOut(
         name=row.name,

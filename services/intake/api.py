@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop import tracing
 from leadloop.errors import FieldError, NotFound, Rejected
-from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in, next_of
 from leadloop.web import Router, WorkDep, idempotent
 from services.intake import again, views
 from services.intake.captures import CaptureOut, captures_of
@@ -137,10 +137,9 @@ async def list_leads(
     rows = await views.leads(
         work.connection, email=wanted, before=id_in(cursor), limit=limit + 1
     )
-    last = rows[limit - 1].id if len(rows) > limit else None
     return Page(
         items=[LeadOut.model_validate(asdict(row)) for row in rows[:limit]],
-        next=encode_cursor(last) if last else None,
+        next=next_of(rows, limit, lambda row: encode_cursor(row.id)),
     )
 
 

@@ -15,7 +15,7 @@ from services.intake.api import router_of
 from services.intake.documented import document_hooks
 from services.intake.handlers import HANDLERS
 from services.intake.hooks import Hooks
-from services.intake.readings import CAPTURES_PARKED, COUNT_PARKED
+from services.intake.metrics import CAPTURES_PARKED, COUNT_PARKED
 from services.intake.reception import read_again
 from services.intake.settings import Settings
 from services.intake.sources import Source, load_sources

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop.database import Work
 from leadloop.errors import Conflict, NotFound, Problem
-from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in, next_of
 from leadloop.web import Router, WorkDep, idempotent
 from services.intake import again, aside, views
 from services.intake.sources import Source
@@ -123,10 +123,9 @@ async def list_captures(
     rows = await views.captures(
         work.connection, state=state, source=source, before=id_in(cursor), limit=limit + 1
     )
-    last = rows[limit - 1].id if len(rows) > limit else None
     return Page(
         items=[CaptureOut.model_validate(asdict(row)) for row in rows[:limit]],
-        next=encode_cursor(last) if last else None,
+        next=next_of(rows, limit, lambda row: encode_cursor(row.id)),
     )
 
 

@@ -1,13 +1,13 @@
 """What is wrong in the file of sources, in words for whoever writes it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
 from leadloop import problems
+from leadloop.nearest import nearest
 
 
 class _OnceLoader(yaml.SafeLoader):
@@ -77,7 +77,7 @@ def _fault(
     expected = told.expected
     if error["type"] == "extra_forbidden":
         _, _, names = expected.partition("there are ")
-        return f"expected one of {names}{_nearest(str(path[-1]), names.split(', '))}"
+        return f"expected one of {names}{_hint(str(path[-1]), names.split(', '))}"
     if error["type"] == "string_pattern_mismatch":
         # The pattern is for machines; what a field is stands after it.
         _, _, words = expected.partition(" (")
@@ -92,9 +92,9 @@ def _of_type(error: Error, kinds: Mapping[str, type[BaseModel]]) -> str:
     if error["type"] == "union_tag_not_found":
         return f"{expected} no type"
     found = str(error["ctx"]["tag"])
-    return f"{expected} {found}{_nearest(found, list(kinds))}"
+    return f"{expected} {found}{_hint(found, kinds)}"
 
 
-def _nearest(found: str, names: Sequence[str]) -> str:
-    nearest = get_close_matches(found, names, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
+def _hint(found: str, names: Iterable[str]) -> str:
+    near = nearest(found, names)
+    return f"; did you mean {near}?" if near else ""

@@ -5,7 +5,6 @@ step sorted, so that replicas with the same people at the same time wait and nev
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,8 +22,7 @@ from services.intake.roster import Roster
 from services.intake.store import Identity, Kept, Outcome, State
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One item of a payload on its way in.
 
     Attributes:

@@ -1,11 +1,15 @@
 """What a sender's payload says, as values: one message for one person and one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from leadloop.errors import FieldError
+
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class Consent(IntEnum):
@@ -16,8 +20,7 @@ class Consent(IntEnum):
     DENIED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(NamedTuple):
     """What is said about a person; an empty field means that nothing was said."""
 
     email: str = ""
@@ -28,11 +31,13 @@ class Lead:
     job_title: str = ""
     country: str = ""
     consent: Consent = Consent.UNSPECIFIED
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+NOBODY = Lead()
+
+
+class Touch(NamedTuple):
     """Where the person came from this time; empty means not given."""
 
     source: str = ""
@@ -43,16 +48,14 @@ class Touch:
     referrer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(NamedTuple):
     """One engagement; it happened when its message says."""
 
     kind: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One thing that a payload says about one person.
 
     Attributes:
@@ -68,7 +71,7 @@ class Message:
 
     dedupe_key: str
     occurred_at: datetime
-    lead: Lead = field(default_factory=Lead)
+    lead: Lead = NOBODY
     email_at: str = "/email"
     external_id: str = ""
     touch: Touch | None = None

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy import text
 
 from leadloop import metrics
 
@@ -34,6 +35,17 @@ COMMIT_SECONDS = Histogram(
     "Time of one transaction with all its requests.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
+CAPTURES_PARKED = Gauge(
+    "leadloop_captures_parked",
+    "Captures that wait parked, by their source; at most 100,000 in all.",
+    ["source"],
+)
+# Read at a scrape.
+COUNT_PARKED = text("""
+SELECT source, count(*) FROM (
+    SELECT source FROM captures WHERE state = 'parked' LIMIT :most) AS counted
+GROUP BY source
+""")
 
 
 def begin(statuses: Mapping[str, int]) -> None:

@@ -9,7 +9,6 @@ from leadloop.errors import FieldError, Malformed
 from services.intake.message import Consent
 
 TEXT_LENGTH_MAX = 1_000
-FOUND_LENGTH_MAX = 40
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A number of seconds of today has ten digits; from here on it must be milliseconds.

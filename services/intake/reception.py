@@ -1,7 +1,6 @@
 """From a request to what is kept of it: one arrival a message; and back, to read it again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from leadloop.errors import FieldError, Problem, Rejected, Unauthorized
@@ -75,8 +74,7 @@ def read_anew(
         _renamed(kept, first, traceparent),
         *(
             Arrival(
-                replace(
-                    kept,
+                kept._replace(
                     capture_id=ids.new(now),
                     recurrence=_recurrence_of(kept.source, item),
                     position=position,
@@ -94,7 +92,7 @@ def _renamed(kept: Kept, item: Item, traceparent: str) -> Arrival:
     """Return the arrival of a kept message under the recurrence that it has now."""
     is_read = not isinstance(item, Unusable) and item.dedupe_key
     recurrence = _recurrence_of(kept.source, item) if is_read else kept.recurrence
-    renamed = replace(kept, recurrence=recurrence)
+    renamed = kept._replace(recurrence=recurrence)
     return Arrival(renamed, item, traceparent, stored_as=kept.recurrence)
 
 

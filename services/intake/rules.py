@@ -5,8 +5,9 @@ and the same messages in any order leave the same person.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 from services.intake.message import Consent, Lead, Message
 
@@ -18,10 +19,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 # When each field was said, in microseconds since 1970; attributes are "attributes.<name>".
 Told = Mapping[str, int]
+NOTHING_TOLD: Told = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A lead as intake knows it.
 
     Attributes:
@@ -32,11 +33,10 @@ class Person:
 
     lead_id: str
     lead: Lead
-    told: Told = field(default_factory=dict)
+    told: Told = NOTHING_TOLD
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What one message makes of a person.
 
     Attributes:

@@ -166,7 +166,7 @@ class _ExtrasSettings(_SourceSettings):
 
 
 class HubSpotSettings(_ExtrasSettings):
-    """A HubSpot app or workflow."""
+    """A HubSpot app or workflow; `public_url` is what it signs with every request."""
 
     type: Literal["hubspot"]
     public_url: str = Field(
@@ -177,7 +177,7 @@ class HubSpotSettings(_ExtrasSettings):
 
 
 class MauticSettings(_ExtrasSettings):
-    """A Mautic."""
+    """A Mautic, whose contacts and events need no mapping."""
 
     type: Literal["mautic"]
 
@@ -213,7 +213,7 @@ _KINDS: Mapping[str, type[_SourceSettings]] = {
 
 
 class SourcesFile(_Strict):
-    """The whole file."""
+    """The whole file: each source by the name that stands in the address of its hook."""
 
     sources: dict[str, SourceSettings]
 

@@ -1,7 +1,6 @@
 """All SQL of intake: captures, leads, identities; one statement a table and batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -27,8 +26,7 @@ class Identity(NamedTuple):
     external_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What is kept of one message of one request.
 
     Attributes:
@@ -52,8 +50,7 @@ class Kept:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a capture.
 
     Attributes:
@@ -343,7 +340,8 @@ def _identity_columns(identities: Sequence[Identity]) -> dict[str, object]:
 
 
 def _json(value: Mapping[str, object] | Mapping[str, str] | Mapping[str, int]) -> str:
-    return orjson.dumps(value).decode()
+    # `default` turns a mapping that is no dict into one.
+    return orjson.dumps(value, default=dict).decode()
 
 
 def _person(row: Row) -> Person:

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 
 from leadloop.database import Work
 from leadloop.errors import Conflict, NotFound
-from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.paging import LEAST_ID, Cursor, Limit, Page, encode_cursor, id_in, next_of
 from leadloop.v1 import agreement_pb2, lead_pb2
 from leadloop.web import Router, WorkDep
 from leadloop.zones import UTC, AskedZone, zone_of
@@ -24,7 +24,6 @@ from services.scoring.shown import ContentOut, Moment, Scored, ScoreLine, ScoreO
 from services.scoring.tables import LeadState
 from services.scoring.tallies import day_of
 
-_BEFORE_ALL = str(UUID(int=0))
 _VERSION_MAX = 2**31 - 1
 
 
@@ -58,12 +57,11 @@ async def list_scores(
     cursor: Cursor = None,
 ) -> Page[ScoreLine]:
     """List where leads stand, the oldest lead first."""
-    after = id_in(cursor) or _BEFORE_ALL
+    after = id_in(cursor) or LEAST_ID
     states = await views.list_leads(work.connection, tier=tier, after=after, limit=limit + 1)
-    last = states[limit - 1].lead_id if len(states) > limit else None
     return Page(
         items=[shown.line(state) for state in states[:limit]],
-        next=encode_cursor(last) if last else None,
+        next=next_of(states, limit, lambda state: encode_cursor(state.lead_id)),
     )
 
 

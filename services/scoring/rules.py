@@ -269,7 +269,7 @@ def capped(uncapped: list[int], agreement: Agreement) -> list[int]:
 
 
 def sums_of(points: Points, agreement: Agreement, predicted: int | None = None) -> Sums:
-    """Return the sums of a score."""
+    """Return what points come to by sides and product lines, beside what a model predicted."""
     given, border = points.given, len(agreement.fit_rules)
     products = {line: sum([given[n] for n in at]) for line, at in agreement.products.items()}
     return Sums(sum(given[:border]), sum(given[border:]), products, predicted)

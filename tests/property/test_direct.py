@@ -47,7 +47,7 @@ class Model:
         self.direct.settle(unit, is_committed=is_committed)
 
     def take(self, room: int) -> None:
-        taken = self.direct.take({ENDPOINT: room}, 1_000)
+        taken = self.direct.take({ENDPOINT: room}, 1_000, NOW)
         self.posted += [int(one.id) for one in taken]
 
     def look(self, room: int, comes_between: bool) -> None:

@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from leadloop import metrics  # noqa: F401  # the names below come from the registry it fills
 from leadloop.events import topics
-from services.intake import readings  # noqa: F401  # as above
+from services.intake import metrics as intake_metrics  # noqa: F401  # as above
 from services.intake.sources import parse_sources
 from services.rooms import misspelt_variables
 

@@ -1,18 +1,15 @@
 """Names in conditions that nothing stands for: fields and kinds that no source fills."""
 
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 
 from leadloop.agreement.checks.case import Case, Worded, tree_of
 from leadloop.agreement.checks.finding import Found, Level
 from leadloop.agreement.checks.known import ACTIVITY_FIELDS, LEAD_FIELDS
-from leadloop.agreement.document import did_you_mean
 from leadloop.conditions.syntax import Binary, List, Literal, Node, children
+from leadloop.nearest import did_you_mean, likely_meant
 from leadloop.possible import Read, reads_in
 from leadloop.possible.reading import value_read
 
-# Nearer than this, a name is more likely misspelt than one of its own.
-_NEAR = 0.8
 _KIND = Read("activity", "kind")
 
 
@@ -100,8 +97,7 @@ def _misspelt(name: str, known: Collection[str]) -> str:
     if name in known:
         return ""
     apart = [one for one in known if not (one.startswith(name) or name.startswith(one))]
-    near = get_close_matches(name, apart, n=1, cutoff=_NEAR)
-    return near[0] if near else ""
+    return likely_meant(name, apart)
 
 
 def _kinds_in(tree: Node) -> Iterator[str]:

@@ -24,7 +24,7 @@ class Share(NamedTuple):
 
 
 def share_of(hits: int, of: int) -> Share:
-    """Return a share with its interval."""
+    """Return which share `hits` are of so many, and how far it can be trusted."""
     rate = Rate(hits, of)
     return Share(rate, wilson(rate))
 

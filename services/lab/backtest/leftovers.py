@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from services.lab.backtest.counts import WAITS
 from services.lab.backtest.run import Backtest
-from services.lab.backtest.sections import Section, Table, quality_row, quality_table
+from services.lab.backtest.worded import quality_row, quality_table
+from services.lab.report.sections import Section, Table
 
 
 def gates(backtest: Backtest) -> Iterator[Section]:

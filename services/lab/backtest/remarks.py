@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from leadloop.agreement.document import did_you_mean
+from leadloop.nearest import did_you_mean
 from services.lab.backtest.counts import Counts
 from services.lab.backtest.reads import Asked
 from services.lab.history.columns import (

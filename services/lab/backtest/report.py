@@ -1,20 +1,15 @@
 """What a backtest found, in the order in which people ask: as sections of text and tables."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from services.lab.backtest import charts, figures, leftovers
+from services.lab.backtest import figures, leftovers
 from services.lab.backtest.changes import KINDS, SAME, Changes
-from services.lab.backtest.charts import Line
 from services.lab.backtest.counts import Counts, Group
 from services.lab.backtest.figures import Bar
 from services.lab.backtest.run import Backtest
-from services.lab.backtest.sections import (
-    Row,
-    Section,
-    Table,
+from services.lab.backtest.worded import (
     dot,
     lift,
     percent,
@@ -25,20 +20,13 @@ from services.lab.backtest.sections import (
     times,
     without,
 )
+from services.lab.report import charts
+from services.lab.report.charts import Line
+from services.lab.report.sections import Report, Row, Section, Table
 from services.scoring.definition import Agreement
 
 WEEKS_SHOWN: Final = 26
 CAUSES_SHOWN: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All that was found."""
-
-    title: str
-    summary: Sequence[str]
-    warnings: Sequence[str]
-    sections: Sequence[Section]
 
 
 def report_of(backtest: Backtest) -> Report:

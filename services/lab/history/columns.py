@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from leadloop.agreement.document import did_you_mean
 from leadloop.conditions import Value, Values
 from leadloop.errors import Rejected
+from leadloop.nearest import did_you_mean
 from services.scoring.contract import attributes_of
 
 # What every lead has for rules, known or not, as `contract.facts_of` gives it.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from leadloop.agreement.document import did_you_mean
 from leadloop.errors import Rejected
+from leadloop.nearest import did_you_mean
 from services.lab.history.times import NULLS, Evidence
 
 # Different values that are counted one by one; a column of more holds dates, amounts or ids.

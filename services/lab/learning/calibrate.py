@@ -19,7 +19,7 @@ GAIN_BY_CHANCE: Final = 9.21
 
 
 def chances_of(line: Chances, scores: Floats) -> Floats:
-    """Return the chance of each score."""
+    """Return the chance of being won that each score stands for, from 0 to 1."""
     return logistic(line.intercept + line.slope * scores)
 
 

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from services.lab.learning.enough import LEADS_PER_RULE_MIN
+from services.lab.learning.floats import numbers
 from services.lab.learning.history import Flags, History
-from services.lab.learning.reading import numbers
 from services.scoring.models.columns import Field, is_missing, is_numeric
 
 PER_COLUMN_MAX: Final = 40

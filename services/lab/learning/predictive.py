@@ -21,8 +21,8 @@ from services.lab.learning.boosting import (
 )
 from services.lab.learning.calibrate import chances_of, correction_if_needed
 from services.lab.learning.enough import TO_PREDICT, TooLittle, too_little
+from services.lab.learning.floats import numbers_of
 from services.lab.learning.history import Flags, Floats, History, moment_of_share
-from services.lab.learning.reading import numbers_of
 from services.lab.learning.usable import usable_columns
 from services.scoring.models.chances import AS_IT_IS, Chances
 from services.scoring.models.columns import Column, read_columns

@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from services.lab.learning.floats import numbers_of
 from services.lab.learning.history import Floats, History
 from services.lab.learning.measure import auc
-from services.lab.learning.reading import numbers_of
 from services.scoring.models.columns import (
     COLUMNS_MAX,
     Column,

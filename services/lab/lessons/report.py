@@ -6,10 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from services.lab.backtest import charts
-from services.lab.backtest.charts import Dot
-from services.lab.backtest.report import Report
-from services.lab.backtest.sections import Row, Section, Table
 from services.lab.learning.drift import Drift, Moved
 from services.lab.learning.enough import TooLittle
 from services.lab.learning.intervals import Interval, Rate, wilson
@@ -17,6 +13,9 @@ from services.lab.learning.lift import Earns, Lift
 from services.lab.learning.points import Change
 from services.lab.learning.suggest import NothingFound, Suggestion
 from services.lab.lessons.lessons import Foreseen, Lessons, Measured
+from services.lab.report import charts
+from services.lab.report.charts import Dot
+from services.lab.report.sections import Report, Row, Section, Table
 
 # Fewer won or lost leads for each rule weighed: points lean on shrinking more than on evidence.
 OUTCOMES_PER_RULE_MIN: Final = 10.0

@@ -25,7 +25,7 @@ class Fate:
 
     @classmethod
     def of(cls, seed: int, lead_id: str, cycle: int) -> "Fate":
-        """Draw it."""
+        """Draw it for one cycle of a lead."""
         random = Random(f"{seed}/{lead_id}/{cycle}")  # noqa: S311 (a simulation)
         deal_days = math.exp(random.gauss(math.log(25), 0.6))
         return cls(
@@ -52,7 +52,7 @@ class Handling:
 
     @classmethod
     def of(cls, seed: int, lead_id: str, cycle: int, turn: int) -> "Handling":
-        """Draw it."""
+        """Draw it for one owner of that cycle; `turn` counts them."""
         random = Random(f"{seed}/{lead_id}/{cycle}/{turn}")  # noqa: S311 (a simulation)
         effort = math.exp(random.gauss(0, _EFFORT_SPREAD) - _EFFORT_SPREAD**2 / 2)
         return cls(

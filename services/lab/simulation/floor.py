@@ -104,7 +104,7 @@ class Floor:
         """Note until when somebody is away; those who wait are looked at again then and now."""
         self._close()
         known = self._sellers[person_id]
-        self._sellers[person_id] = replace(known, away_until=away_until)
+        self._sellers[person_id] = known._replace(away_until=away_until)
         self.look_at = now
 
     def _settled(self, number: int, change: Change, now: datetime) -> Change:
@@ -154,7 +154,7 @@ class Floor:
             return
         for turn in self._desk.rotation.turns():
             known = self._sellers[turn.person_id]
-            self._sellers[turn.person_id] = replace(
-                known, last_assigned_seq=turn.last_assigned_seq
+            self._sellers[turn.person_id] = known._replace(
+                last_assigned_seq=turn.last_assigned_seq
             )
         self._desk = None

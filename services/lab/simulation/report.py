@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from services.lab.backtest import charts
-from services.lab.backtest.charts import Bar, Part
-from services.lab.backtest.report import Report
-from services.lab.backtest.sections import Section, Table
+from services.lab.report import charts
+from services.lab.report.charts import Bar, Part
+from services.lab.report.sections import Report, Section, Table
 from services.lab.simulation.levels import Promise, broken, length, percent, sentence
 from services.lab.simulation.measures import ClockCount
 from services.lab.simulation.mending import Mending

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from leadloop.errors import Rejected
 from services.handoff.calendar import InvalidCalendar
-from services.lab.backtest.report import Report
+from services.lab.report.sections import Report
 from services.lab.simulation.figures import figures_of
 from services.lab.simulation.levels import broken
 from services.lab.simulation.mending import Mending, Search

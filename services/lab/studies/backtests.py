@@ -3,10 +3,10 @@
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_draft
 from services.lab.backtest.ledger_run import backtest_ledger
-from services.lab.backtest.page import page
 from services.lab.backtest.report import report_of
 from services.lab.backtest.run import Options, Proposal, Step
-from services.lab.backtest.shape import shape_of
+from services.lab.report.page import page
+from services.lab.report.shape import shape_of
 from services.lab.studies.telling import Teller
 from services.scoring.studies.news import Done, Order
 from services.scoring.studies.requests import BacktestIn

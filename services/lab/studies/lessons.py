@@ -6,14 +6,14 @@ import numpy as np
 
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_draft
-from services.lab.backtest.page import page
 from services.lab.backtest.run import Step
-from services.lab.backtest.shape import shape_of
 from services.lab.lessons import lessons as taught
 from services.lab.lessons.from_ledger import gather_ledger
 from services.lab.lessons.gather import Asking
 from services.lab.lessons.lessons import Foreseen, Lessons, Wishes
 from services.lab.lessons.report import report_of
+from services.lab.report.page import page
+from services.lab.report.shape import shape_of
 from services.lab.studies.telling import Teller
 from services.scoring.contract import agreement_of
 from services.scoring.studies.news import Done, Order

@@ -3,8 +3,8 @@
 from datetime import date
 
 from leadloop.errors import Rejected
-from services.lab.backtest.page import page
-from services.lab.backtest.shape import shape_of
+from services.lab.report.page import page
+from services.lab.report.shape import shape_of
 from services.lab.simulation.asked import (
     MadeUp,
     history_from,

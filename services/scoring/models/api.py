@@ -8,7 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadloop.database import Work
 from leadloop.errors import Conflict, FieldError, NotFound, Rejected
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    next_of,
+    not_a_cursor,
+)
 from leadloop.web import Router, WorkDep, idempotent
 from services.scoring.handlers import RESCORE
 from services.scoring.models import store
@@ -98,10 +106,9 @@ async def list_models(
 ) -> Page[ModelOut]:
     """List the models that are kept, the newest first."""
     found = await store.newest(work.connection, _position(cursor), limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
     return Page(
         items=[ModelOut.model_validate(kept) for kept in found[:limit]],
-        next=encode_cursor(last.created_at.isoformat(), last.version) if last else None,
+        next=next_of(found, limit, _cursor),
     )
 
 
@@ -175,6 +182,10 @@ def _named(user: store.User) -> str:
     if user.version:
         return f"version {user.version} of the agreement {user.name}"
     return f"a shadow of the agreement {user.name}"
+
+
+def _cursor(kept: store.Kept) -> str:
+    return encode_cursor(kept.created_at.isoformat(), kept.version)
 
 
 def _position(cursor: str | None) -> tuple[datetime, str]:

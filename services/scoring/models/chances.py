@@ -15,11 +15,11 @@ class Chances:
     slope: float
 
     def log_odds(self, score: float) -> float:
-        """Return the log-odds of one score."""
+        """Return the logarithm of the odds that a score stands for; 0 is a chance of a half."""
         return self.intercept + self.slope * score
 
     def of(self, score: float) -> float:
-        """Return the chance of one score."""
+        """Return the chance of being won that a score stands for, from 0 to 1."""
         odds = min(max(self.log_odds(score), -ODDS_MAX), ODDS_MAX)
         return 1 / (1 + math.exp(-odds))
 

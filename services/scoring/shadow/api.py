@@ -14,7 +14,16 @@ from leadloop.agreement.reader import read_agreement
 from leadloop.database import Work
 from leadloop.errors import Conflict, NotFound
 from leadloop.events import encode
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, not_a_cursor
+from leadloop.paging import (
+    GREATEST_ID,
+    LEAST_ID,
+    Cursor,
+    Limit,
+    Page,
+    encode_cursor,
+    id_in,
+    next_of,
+)
 from leadloop.v1 import agreement_pb2
 from leadloop.web import Router, WorkDep
 from services.scoring.batch import SHADOW
@@ -27,8 +36,6 @@ DAYS = 14
 DAYS_MAX = 90
 # As feedback takes them.
 _TEXT_LENGTH_MAX = 600_000
-_BEFORE_ALL = str(UUID(int=0))
-_AFTER_ALL = str(UUID(int=2**128 - 1))
 
 By = Literal["live", "shadow"]
 
@@ -149,12 +156,11 @@ async def list_shadows(
     work: WorkDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ShadowOut]:
     """List shadows, the newest first; those that ended stay."""
-    before = _position(cursor, _AFTER_ALL)
+    before = id_in(cursor) or GREATEST_ID
     shadows = await store.list_shadows(work.connection, before, limit + 1)
-    last = shadows[limit - 1].shadow_id if len(shadows) > limit else None
     return Page(
         items=[ShadowOut.model_validate(shadow) for shadow in shadows[:limit]],
-        next=encode_cursor(last) if last else None,
+        next=next_of(shadows, limit, lambda shadow: encode_cursor(shadow.shadow_id)),
     )
 
 
@@ -181,13 +187,12 @@ async def list_differences(
         work.connection,
         shadow.shadow_id,
         by_live=only and only == "live",
-        after=_position(cursor, _BEFORE_ALL),
+        after=id_in(cursor) or LEAST_ID,
         limit=limit + 1,
     )
-    last = found[limit - 1].lead_id if len(found) > limit else None
     return Page(
         items=[_difference(one) for one in found[:limit]],
-        next=encode_cursor(last) if last else None,
+        next=next_of(found, limit, lambda one: encode_cursor(one.lead_id)),
     )
 
 
@@ -259,14 +264,3 @@ def _side(tier: str, fit: int, engagement: int, qualified_at: datetime | None) -
 
 def _why(reason: Difference) -> WhyOut:
     return WhyOut.model_validate(reason)
-
-
-def _position(cursor: str | None, otherwise: str) -> str:
-    """Return the id in a cursor; the first page has none."""
-    if cursor is None:
-        return otherwise
-    (found,) = decode_cursor(cursor, 1)
-    try:
-        return str(UUID(found))
-    except ValueError as error:
-        raise not_a_cursor() from error

@@ -17,10 +17,14 @@ class Refusing(Server):
 
     left = 3
 
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.transport = transport
+
     def data_received(self, data):
         if Refusing.left:
             Refusing.left -= 1
-            self.hang_up()
+            self.transport.close()
         else:
             super().data_received(data)
 

@@ -5,7 +5,7 @@ import pytest
 from services.lab.backtest.ledger_run import backtest_ledger
 from services.lab.backtest.report import report_of
 from services.lab.backtest.run import Options, Proposal
-from services.lab.backtest.shape import shape_of
+from services.lab.report.shape import shape_of
 from tests.integration.scoring.builders import ONE
 from tests.integration.scoring.studies import TEXT, body_of, in_thread, studies_of, work_off
 

@@ -1,7 +1,6 @@
 """Calendars, people, terms and handoffs for tests, every field defaulted."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from services.handoff import rules
@@ -91,4 +90,4 @@ def accepted(actor: str = "ann", terms: Terms | None = None) -> Handoff:
 
 
 def in_state(state: State) -> Handoff:
-    return replace(accepted(), state=state)
+    return accepted()._replace(state=state)

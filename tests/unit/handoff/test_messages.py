@@ -1,6 +1,6 @@
 """Every fact has its event, and long stories stay bounded."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import get_args
 
 import pytest
@@ -70,7 +70,7 @@ def test_the_first_event_carries_the_lead_with_its_owner_and_clocks():
 
 def test_a_waiting_handoff_names_nobody():
     event = Messages(MONDAY_TEN).routed(
-        replace(a_new_handoff(), sequence=1), facts.Routed(None, (), 0, ()), qualified()
+        a_new_handoff()._replace(sequence=1), facts.Routed(None, (), 0, ()), qualified()
     )
 
     assert not event.HasField("owner")
@@ -81,7 +81,7 @@ def test_a_clock_lists_a_bounded_number_of_intervals():
     many = tuple(
         Interval(MONDAY_TEN + n * HOUR, MONDAY_TEN + n * HOUR + MINUTE) for n in range(100)
     )
-    fact = facts.Warned(replace(CLOCK, intervals=many), ANN)
+    fact = facts.Warned(CLOCK._replace(intervals=many), ANN)
 
     event = Messages(MONDAY_TEN).of(begun(), fact, 2)
 

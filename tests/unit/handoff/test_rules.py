@@ -474,9 +474,9 @@ def test_a_closed_handoff_has_no_clock_to_look_at():
 
 
 def test_of_one_persons_handoffs_the_furthest_goes_on():
-    older = replace(begun(), id="a")
-    further = replace(accepted(), id="c")
-    newer = replace(begun(), id="b")
+    older = begun()._replace(id="a")
+    further = accepted()._replace(id="c")
+    newer = begun()._replace(id="b")
 
     assert last_to_keep((older, further, newer)) is further
     assert last_to_keep((newer, older)) is older

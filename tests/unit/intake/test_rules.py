@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 
 from services.intake.message import Activity, Consent, Lead
@@ -53,13 +52,13 @@ def test_attributes_are_merged_one_by_one():
 
 
 def test_something_done_that_tells_nothing_new_is_an_activity():
-    visit = replace(a_message(first_name="Ada"), activity=Activity("page_view"))
+    visit = a_message(first_name="Ada")._replace(activity=Activity("page_view"))
 
     assert not decide(ADA, visit, LATER, is_new=False).is_capture
 
 
 def test_something_done_that_tells_something_new_is_a_capture():
-    visit = replace(a_message(first_name="Augusta"), activity=Activity("page_view"))
+    visit = a_message(first_name="Augusta")._replace(activity=Activity("page_view"))
 
     assert decide(ADA, visit, LATER, is_new=False).is_capture
 
@@ -70,7 +69,7 @@ def test_a_message_without_activity_is_a_capture():
 
 def test_the_first_message_about_a_person_is_a_capture():
     nobody = Person("2", Lead("bob@example.com"))
-    visit = replace(a_message(), activity=Activity("page_view"))
+    visit = a_message()._replace(activity=Activity("page_view"))
 
     assert decide(nobody, visit, NOON, is_new=True).is_capture
 

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from leadloop.errors import Malformed
-from leadloop.paging import decode_cursor, encode_cursor, id_in
+from leadloop.paging import decode_cursor, encode_cursor, id_in, next_of
 
 
 @pytest.mark.parametrize("parts", [("a",), ("2026-03-02T09:00:00Z", "id"), ("é", "", "/+?")])
@@ -50,3 +50,8 @@ def test_an_id_goes_into_a_cursor_and_comes_out_again():
 def test_a_cursor_without_an_id_is_refused(parts):
     with pytest.raises(Malformed):
         id_in(encode_cursor(*parts))
+
+
+@pytest.mark.parametrize(("found", "cursor"), [("", None), ("ab", None), ("abc", "after b")])
+def test_a_page_is_followed_by_another_when_one_row_more_was_found(found, cursor):
+    assert next_of(found, 2, "after {}".format) == cursor

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from leadloop.conditions import Condition, Verdict
 from services.lab.learning.candidates import Asks, Candidate
-from services.lab.learning.reading import numbers_of
+from services.lab.learning.floats import numbers_of
 from services.lab.learning.usable import usable_columns
 from services.scoring.models.columns import read_columns
 from tests.unit.lab.learning.builders import a_history

@@ -6,11 +6,11 @@ import pytest
 
 from leadloop.agreement.contract import to_contract
 from leadloop.agreement.reader import read_agreement
-from services.lab.backtest.markdown import markdown
-from services.lab.backtest.page import page
 from services.lab.backtest.report import report_of
 from services.lab.backtest.run import Options, Proposal, backtest_export
 from services.lab.history.export import Told
+from services.lab.report.markdown import markdown
+from services.lab.report.page import page
 
 EXAMPLE = Path(__file__).parents[4] / "deploy" / "agreement.example.yaml"
 HEADER = "id,came,country,company,job_title,email,stage,closed_on\n"

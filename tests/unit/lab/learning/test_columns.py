@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from services.lab.learning.reading import numbers_of
+from services.lab.learning.floats import numbers_of
 from services.scoring.models.columns import (
     LEVELS_MAX,
     is_date,

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.lab.backtest import charts
-from services.lab.backtest.charts import Bar, Part
-from services.lab.backtest.markdown import markdown
-from services.lab.backtest.page import page
+from services.lab.report import charts
+from services.lab.report.charts import Bar, Part
+from services.lab.report.markdown import markdown
+from services.lab.report.page import page
 from services.lab.simulation.asked import MadeUp, stream_from, team_of
 from services.lab.simulation.pattern import Pattern
 from services.lab.simulation.report import ASSUMED, CLOCKS

@@ -1,7 +1,6 @@
 """A report as Markdown, tables and all."""
 
-from services.lab.backtest.report import Report
-from services.lab.backtest.sections import Table
+from services.lab.report.sections import Report, Table
 
 
 def markdown(report: Report) -> str:

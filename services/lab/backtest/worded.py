@@ -1,37 +1,12 @@
-"""What a report is made of, and how it words numbers."""
+"""How a backtest's report words what was counted: shares, lifts, groups of leads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.lab.backtest import figures
-from services.lab.backtest.charts import Dot
 from services.lab.backtest.counts import Counts, Group
 from services.lab.backtest.figures import Quality, Share
-
-Row = Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a header; the first column is text, others are numbers unless told."""
-
-    header: Row
-    rows: Sequence[Row]
-    texts: frozenset[int] = frozenset({0})
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One question and its answer.
-
-    Attributes:
-        chart: An SVG, for pages that show one.
-    """
-
-    title: str
-    text: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    chart: str = ""
+from services.lab.report.charts import Dot
+from services.lab.report.sections import Row, Table
 
 
 def quality_table(rows: Sequence[Row]) -> Table:

@@ -3,8 +3,7 @@
 from html import escape
 from typing import Final
 
-from services.lab.backtest.report import Report
-from services.lab.backtest.sections import Section, Table
+from services.lab.report.sections import Report, Section, Table
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1d2733; --pale: #66717e; --line: #d9dee4;

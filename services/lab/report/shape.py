@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from services.lab.backtest.report import Report
-from services.lab.backtest.sections import Section
+from services.lab.report.sections import Report, Section
 
 
 # Any: values of JSON.

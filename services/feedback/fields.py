@@ -1,18 +1,12 @@
-"""What the routes of feedback share: checked words, moments, and answers in plain text."""
+"""The kinds of fields that feedback takes, each with its checks: words, texts, moments."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Request
-from fastapi.responses import PlainTextResponse
 from pydantic import AfterValidator, Field
 
 WORD_MAX = 200
 TEXT_MAX = 4_000
-# Documented beside the JSON that the models describe.
-TEXT_TOO: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
-}
 
 
 def _printable(value: str) -> str:
@@ -37,15 +31,3 @@ Word = Annotated[str, Field(min_length=1, max_length=WORD_MAX), Printable]
 MaybeWord = Annotated[str, Field(max_length=WORD_MAX), Printable]
 Text = Annotated[str, Field(max_length=TEXT_MAX), Printable]
 Moment = Annotated[datetime, AfterValidator(utc)]
-
-
-def wants_text(request: Request) -> bool:
-    """Say whether the caller prefers plain text over JSON: it names text before JSON."""
-    accept = request.headers.get("accept", "")
-    text, json = accept.find("text/plain"), accept.find("application/json")
-    return text >= 0 and (json < 0 or text < json)
-
-
-def as_text(content: str) -> PlainTextResponse:
-    """Return a page of plain text."""
-    return PlainTextResponse(content)
