@@ -25,9 +25,18 @@ _QUERY_SAFE = _PATH_SAFE + "?"
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST_NAME = re.compile(r"(?!\.)([a-z0-9_-]{1,63}(\.|$)){1,127}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-# They say where a request ends and what becomes of its connection, which is ours to say.
+# They say where a request goes and ends, and what becomes of its connection: ours to say.
 _OUR_HEADERS = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te"}
+    {
+        "host",
+        "accept",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "expect",
+        "upgrade",
+        "te",
+    }
 )
 _RETRY_AFTER = b"retry-after"
 # A number of seconds or a date; what is longer is neither.
@@ -57,7 +66,7 @@ class Target:
 
     Attributes:
         origin: Where to connect to.
-        head: How a POST to it begins, the Host header included.
+        head: How a POST to it begins, with the headers that never change.
     """
 
     origin: Origin
@@ -82,7 +91,8 @@ def target_of(url: str) -> Target:
     asked = (path or "/") + (f"?{query}" if query else "")
     return Target(
         Origin(parts.scheme, host, port),
-        f"POST {asked} HTTP/1.1\r\nhost: {named}\r\n".encode("ascii"),
+        # Some firewalls turn requests away that do not say what they accept.
+        f"POST {asked} HTTP/1.1\r\nhost: {named}\r\naccept: */*\r\n".encode("ascii"),
     )
 
 

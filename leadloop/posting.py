@@ -141,16 +141,12 @@ class HttpPoster:
         except RuntimeError as error:
             # uvloop's word for some of what is an OSError elsewhere.
             raise ConnectionError(str(error)) from error
-        try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                partial(Connection, origin, self._forget),
-                sock=sock,
-                ssl=self._tls if origin.tls_name else None,
-                server_hostname=origin.tls_name,
-            )
-        except BaseException:
-            sock.close()
-            raise
+        _, connection = await asyncio.get_running_loop().create_connection(
+            partial(Connection, origin, self._forget),
+            sock=sock,
+            ssl=self._tls if origin.tls_name else None,
+            server_hostname=origin.tls_name,
+        )
         return connection
 
     def _forget(self, connection: Connection) -> None:

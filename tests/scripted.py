@@ -137,6 +137,7 @@ async def posting(**options: Any) -> AsyncIterator[HttpPoster]:
         yield poster
     finally:
         await poster.close()
+    assert (poster._open, poster._pool._idle, poster._pool._to) == (set(), {}, {})
 
 
 def on_both_loops(story: Callable[..., Awaitable[None]]) -> Callable[..., None]:

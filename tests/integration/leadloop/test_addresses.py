@@ -176,3 +176,15 @@ async def test_an_address_is_what_it_is(careful, literal):
 async def test_a_private_address_stays_one(careful, literal):
     with pytest.raises(PrivateAddress):
         await hosts(careful, literal)
+
+
+async def test_closing_ends_a_post_that_waits_for_a_name(resolver):
+    resolver.hold.clear()
+    async with posting() as poster:
+        post = asyncio.create_task(poster("http://crm.example/", {}, b""))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await poster.close()
+
+        assert resolver.asked == 1
+        assert "closed during the lookup" in (await post).error

@@ -22,7 +22,7 @@ async def test_posts_one_after_another_share_a_connection():
             assert await poster(server.url, {"webhook-id": "m-1"}, b"{}") == Answer(204)
 
         assert (server.connections, len(server.requests)) == (1, 20)
-        assert {request.splitlines()[2] for request in server.requests} == {b"webhook-id: m-1"}
+        assert {request.splitlines()[3] for request in server.requests} == {b"webhook-id: m-1"}
 
 
 @on_both_loops
@@ -285,6 +285,16 @@ async def test_an_answer_before_all_is_sent_counts_and_ends_the_connection():
 
 
 @on_both_loops
+async def test_another_protocol_is_refused():
+    switching = b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nabc"
+    async with serving(answering(switching)) as server, posting() as poster:
+        answer = await poster(server.url, {}, b"")
+
+        assert answer == Answer(None, error="BadAnswer: HTTP 101 is no answer to a POST")
+        await server.until(lambda seen: seen.ended == 1)
+
+
+@on_both_loops
 async def test_headers_without_end_are_refused():
     endless = OK + b"x-a: b\r\n" * ANSWER_BYTES_MAX
     async with serving(answering(endless)) as server, posting() as poster:
@@ -342,16 +352,19 @@ async def test_a_post_under_way_at_the_close_is_an_error_and_not_made_again():
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("rounds", range(1, 13))
 @on_both_loops
-async def test_a_connection_made_during_the_close_is_closed_too():
+async def test_closing_in_any_round_of_a_connection_ends_it(rounds):
     async with serving(answering(NO_CONTENT)) as server, posting() as poster:
         post = asyncio.create_task(poster(server.url, {}, b""))
-        # It has begun to connect: a lookup takes a round or two more.
-        await asyncio.sleep(0)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
         await poster.close()
+        answer = await post
 
-        assert "ConnectionAbortedError: " in (await post).error
-        assert server.requests == []
+        assert answer == Answer(204) or "ConnectionAbortedError: " in answer.error
+        assert not poster._open
+        await server.until(lambda seen: seen.ended == seen.connections)
 
 
 @on_both_loops
@@ -365,6 +378,24 @@ async def test_idle_connections_are_closed_after_a_while():
             assert len(poster._pool) == 0
             assert await poster(server.url, {}, b"") == Answer(204)
             await server.until(lambda seen: seen.ended == 4)
+
+
+@on_both_loops
+async def test_each_idle_connection_has_its_time():
+    async def script(caller):
+        await caller.request()
+        if caller.number == 2:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.03):
+                    await caller.hear_the_end()
+        await caller.say(NO_CONTENT)
+        await caller.hear_the_end()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "IDLE_SECONDS", 0.05)
+        async with serving(script) as server, posting() as poster:
+            await asyncio.gather(*(poster(server.url, {}, b"") for _ in range(2)))
+            await server.until(lambda seen: seen.ended == 2)
 
 
 @on_both_loops
@@ -400,6 +431,19 @@ async def test_nobody_listening_and_no_such_name_are_told():
     assert refused.error.startswith("ConnectionRefusedError: ")
     assert unknown.error.startswith("gaierror: ")
     assert (refused.status, unknown.status) == (None, None)
+
+
+@on_both_loops
+async def test_an_error_of_the_loop_itself_is_told():
+    async def fail(*_, **__):
+        raise RuntimeError("unable to perform operation")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "start_connection", fail)
+        async with posting() as poster:
+            answer = await poster("http://127.0.0.1:9/", {}, b"")
+
+    assert answer == Answer(None, error="ConnectionError: unable to perform operation")
 
 
 @on_both_loops

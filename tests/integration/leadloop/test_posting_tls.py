@@ -7,6 +7,7 @@ import pytest
 import trustme
 
 from leadloop.attempts import Answer
+from leadloop.posting import _system_tls
 from tests.scripted import NO_CONTENT, answering, on_both_loops, posting, serving
 
 AUTHORITY = trustme.CA()
@@ -83,6 +84,26 @@ async def test_only_authorities_of_the_system_are_trusted_unless_told():
         answer = await poster(server.url, {}, b"")
 
         assert "certificate verify failed" in answer.error
+
+
+@on_both_loops
+async def test_whom_the_system_trusts_is_trusted_and_http_1_is_asked_for():
+    protocols = []
+
+    async def script(caller):
+        protocols.append(caller.writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        await answering(NO_CONTENT)(caller)
+
+    offers = serves("127.0.0.1")
+    offers.set_alpn_protocols(["h2", "http/1.1"])
+    with AUTHORITY.cert_pem.tempfile() as file, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", file)
+        _system_tls.cache_clear()
+        async with serving(script, offers) as server, posting() as poster:
+            assert await poster(server.url, {}, b"") == Answer(204)
+    _system_tls.cache_clear()
+
+    assert protocols == ["http/1.1"]
 
 
 @on_both_loops

@@ -246,3 +246,12 @@ async def test_what_is_no_answer_ends_the_connection_or_is_waited_for(noise, cut
 
     assert not whole.is_open
     assert await hear(cut) == whole
+
+
+async def test_whatever_ends_a_connection_is_told_as_the_end_of_one():
+    connection = Connection(ORIGIN, lambda _: None)
+    connection.connection_made(Wire())
+    connection.connection_lost(RuntimeError("the loop has had enough"))
+
+    with pytest.raises(ConnectionResetError, match="the loop has had enough"):
+        await connection.post(b"POST", deadline=0)
