@@ -136,6 +136,18 @@ async def test_no_more_names_than_a_bound_are_remembered(resolver, careful, monk
     assert resolver.asked == 5
 
 
+async def test_the_name_asked_for_longest_ago_is_forgotten_first(
+    resolver, careful, monkeypatch
+):
+    monkeypatch.setattr(room, "CACHED_MAX", 3)
+    monkeypatch.setattr(room, "CACHED_SECONDS", -1)
+    resolver.said = [found("8.8.8.8")]
+    for name in ("a", "b", "c", "a", "d"):
+        await hosts(careful, name)
+
+    assert [host for host, _ in careful._known] == ["c", "a", "d"]
+
+
 async def test_closing_ends_lookups_for_who_waits_for_them(resolver, careful):
     resolver.hold.clear()
     asking = asyncio.create_task(hosts(careful))
