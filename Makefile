@@ -97,7 +97,7 @@ bench: setup kafka ## All of them at small sizes, one after another
 	@$(PY) -m bench $(ARGS)
 bench-kill: setup kafka ## Kill every part at random: nothing lost, nothing doubled
 bench-relay: setup ## Order and completeness under slow writers, beside a naive reader
-bench-loop: setup kafka ## Leads per second and time through the loop, beside two other chains
+bench-loop: setup kafka ## Leads per second and time through the loop, beside three other chains
 bench-posting: setup ## What posting a webhook takes of a core, beside aiohttp's client
 bench-clocks: setup ## How late timers fire
 bench-score-truth: setup ## The score beside an independent slow reference

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 import orjson
 from google.protobuf.message import Message
@@ -17,6 +18,8 @@ USER_AGENT = "Leadloop/1 (+webhooks)"
 RETRY_AFTER_MAX = timedelta(hours=1)
 
 _GONE = 410
+# No wait: of what is settled, and of a receiver that asks for none.
+_NONE = timedelta(0)
 _THROTTLING = frozenset({429, 503})
 
 
@@ -30,11 +33,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A receiver: where it listens and the keys that sign for it, the current one first."""
+    """A receiver: where it listens and the keys that sign for it, the current one first.
+
+    Attributes:
+        held_until: Until then it asked to be left alone; None when it did not.
+    """
 
     id: str
     url: str
     secrets: tuple[bytes, ...]
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,16 @@ class Answer:
     retry_after: str = ""
     error: str = ""
 
+    @property
+    def is_taken(self) -> bool:
+        """Say whether the receiver has it: only a 2xx is success."""
+        return self.status is not None and 200 <= self.status <= 299
+
+    @property
+    def problem(self) -> str | None:
+        """Say why it was not taken; None when it was."""
+        return None if self.is_taken else self.error or f"HTTP {self.status}"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -86,7 +104,9 @@ class Result:
     Attributes:
         due_at: When to try again; of no meaning unless pending.
         finished_at: When the answer came.
+        duration_ms: How long it was waited for.
         is_gone: The receiver wants nothing any more: its endpoint is to be disabled.
+        held_until: Until then the receiver wants nothing at all; None when it did not say so.
     """
 
     delivery: Delivery
@@ -95,7 +115,14 @@ class Result:
     status: int | None
     error: str | None
     finished_at: datetime
+    duration_ms: int
     is_gone: bool = False
+    held_until: datetime | None = None
+
+    @property
+    def is_taken_at_once(self) -> bool:
+        """Say whether the first attempt was all that it took."""
+        return self.state is State.DELIVERED and self.delivery.attempt == 1
 
     @property
     def outcome(self) -> str:
@@ -105,25 +132,39 @@ class Result:
 
 def body_of(event_type: str, event: Message, time: datetime) -> bytes:
     """Return the body that every attempt sends: an event as JSON, with its type and time."""
+    return body_with(event_type, to_json(event), time)
+
+
+# (Any: JSON.)
+def body_with(event_type: str, data: dict[str, Any], time: datetime) -> bytes:
+    """Return a body as Standard Webhooks has it."""
     at = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return orjson.dumps({"type": event_type, "timestamp": at, "data": to_json(event)})
+    return orjson.dumps({"type": event_type, "timestamp": at, "data": data})
 
 
 def headers_of(
     delivery: Delivery, endpoint: Endpoint, body: bytes, now: datetime
 ) -> dict[str, str]:
     """Return the headers of an attempt at `now`, signed with every key in force."""
+    return signed_headers(endpoint, delivery.event_id, body, now, delivery.traceparent)
+
+
+def signed_headers(
+    endpoint: Endpoint, message_id: str, body: bytes, now: datetime, traceparent: str
+) -> dict[str, str]:
+    """Return the headers that an endpoint gets with a body, whatever it tells."""
     timestamp_s = int(now.timestamp())
-    signature = signing.signature_header(endpoint.secrets, delivery.event_id, timestamp_s, body)
     headers = {
         "content-type": "application/json",
         "user-agent": USER_AGENT,
-        signing.ID_HEADER: delivery.event_id,
+        signing.ID_HEADER: message_id,
         signing.TIMESTAMP_HEADER: str(timestamp_s),
-        signing.SIGNATURE_HEADER: signature,
+        signing.SIGNATURE_HEADER: signing.signature_header(
+            endpoint.secrets, message_id, timestamp_s, body
+        ),
     }
-    if delivery.traceparent:
-        headers["traceparent"] = delivery.traceparent
+    if traceparent:
+        headers["traceparent"] = traceparent
     return headers
 
 
@@ -132,25 +173,49 @@ def judge(
     answer: Answer,
     now: datetime,
     *,
+    duration_ms: int,
     schedule: tuple[timedelta, ...],
 ) -> Result:
-    """Decide what becomes of a delivery after this answer: only a 2xx is success."""
-    if answer.status is not None and 200 <= answer.status <= 299:
-        return Result(delivery, State.DELIVERED, now, answer.status, None, now)
-    error = answer.error or f"HTTP {answer.status}"
-    if answer.status == _GONE:
-        return Result(delivery, State.FAILED, now, _GONE, error, now, is_gone=True)
-    wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
-    if wait is None:
-        return Result(delivery, State.FAILED, now, answer.status, error, now)
+    """Decide what becomes of a delivery after this answer, which came at `now`."""
+    asked = _NONE
     if answer.status in _THROTTLING:
-        wait = max(wait, parse_retry_after(answer.retry_after, now))
-    return Result(delivery, State.PENDING, now + wait, answer.status, error, now)
+        asked = parse_retry_after(answer.retry_after, now)
+    state, wait = _verdict(delivery, answer, asked, schedule)
+    return Result(
+        delivery,
+        state,
+        due_at=now + wait,
+        status=answer.status,
+        error=answer.problem,
+        finished_at=now,
+        duration_ms=duration_ms,
+        is_gone=answer.status == _GONE,
+        held_until=now + asked if asked else None,
+    )
+
+
+def _verdict(
+    delivery: Delivery, answer: Answer, asked: timedelta, schedule: tuple[timedelta, ...]
+) -> tuple[State, timedelta]:
+    """Return where a delivery stands now, and how long until it is tried again."""
+    if answer.is_taken:
+        return State.DELIVERED, _NONE
+    wait = None
+    if answer.status != _GONE:
+        wait = backoff.delay(delivery.attempt, schedule, _jitter(delivery))
+    if wait is None:
+        return State.FAILED, _NONE
+    return State.PENDING, max(wait, asked)
 
 
 def _jitter(delivery: Delivery) -> Random:
     """Return what spreads retries: by chance between deliveries, the same in every run."""
     return Random(f"{delivery.id} {delivery.attempt}")  # noqa: S311 (no secret comes of it)
+
+
+def elapsed_ms(since: datetime, now: datetime) -> int:
+    """Return the whole milliseconds between; none when the clock was set back."""
+    return max(0, round((now - since) / timedelta(milliseconds=1)))
 
 
 def parse_retry_after(text: str, now: datetime) -> timedelta:

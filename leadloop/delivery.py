@@ -11,20 +11,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from google.protobuf.message import Message
 
-from leadloop import delivery_store, metrics, tracing
-from leadloop.attempts import Delivery, Endpoint, Result, State, body_of, headers_of, judge
+from leadloop import attempt_store, delivery_store, telling
+from leadloop.attempts import (
+    Delivery,
+    Endpoint,
+    Result,
+    State,
+    body_of,
+    elapsed_ms,
+    headers_of,
+    judge,
+)
 from leadloop.backoff import WEBHOOK_SCHEDULE
+from leadloop.connection import Connection
 from leadloop.database import Database, Taker, Work
 from leadloop.delivery_store import LEASE, Queued, Room, Subscription
 from leadloop.direct import Direct
 from leadloop.events import Envelope
-from leadloop.logs import traces
+from leadloop.holding import Holding, Unwritten
 from leadloop.posting import TIMEOUT_SECONDS, Post
-
-log = structlog.get_logger()
 
 DELIVERIES = "deliveries"
 # Handled rows stay in the index until vacuum. A pass begins to read where the last one ended,
@@ -38,6 +45,7 @@ GATHER_IDLE_SECONDS = 0.1
 CLOSE_WITHIN_SECONDS = 5.0
 # Deliveries handed over for one endpoint, at least: a multiple of what may be under way.
 DIRECT_FACTOR = 8
+_GONE = "the receiver answered 410 Gone"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -145,6 +153,7 @@ class DeliveryLoop:
         self._read_all_at = _EVER
         self._look_at = _EVER
         self._endpoints: dict[str, Endpoint] = {}
+        self._holding = Holding()
         places = DIRECT_FACTOR * self._limits.at_once_each
         self._direct = Direct(places, database.wake_of(self.name).set)
         database.takers[self.name] = self._direct
@@ -167,7 +176,7 @@ class DeliveryLoop:
     async def next_due(self, now: datetime) -> datetime | None:
         """Return when the next delivery is due, a first attempt or a retry."""
         async with self._database.single() as connection:
-            return await delivery_store.next_due(connection, now - COMMITS_WITHIN)
+            return await delivery_store.next_due(connection, now - COMMITS_WITHIN, now)
 
     async def close(self) -> None:
         """Let posts under way end, give up on late ones (their leases end), record the rest."""
@@ -185,7 +194,10 @@ class DeliveryLoop:
         return (
             self._direct.must_look
             or now >= self._look_at
-            or not all(map(self._direct.is_open, self._endpoints))
+            or not all(
+                self._direct.is_open(one) or self._holding.is_held(one, now)
+                for one in self._endpoints
+            )
         )
 
     async def _refresh(self, now: datetime) -> None:
@@ -193,6 +205,7 @@ class DeliveryLoop:
         self._look_at = now + self.idle
         async with self._database.single() as connection:
             self._endpoints = await delivery_store.active_endpoints(connection, now)
+        self._holding.read(self._endpoints)
 
     def _taken(self, now: datetime) -> list[tuple[Endpoint, Delivery]]:
         """Return what was handed over directly, as far as there is room."""
@@ -213,14 +226,21 @@ class DeliveryLoop:
             return []
         if now - self._read_all_at >= READ_ALL_EVERY:
             self._lows, self._read_all_at = {}, now
-        self._direct.begin_look(list(self._endpoints))
-        rooms = self._rooms(self._endpoints)
+        returning = self._holding.returning()
+        ready = [
+            one
+            for one in self._endpoints
+            if one not in returning and not self._holding.is_held(one, now)
+        ]
+        self._direct.begin_look(ready)
+        rooms = self._rooms(ready)
         if not rooms:
             return []
         async with self._database.transaction() as work:
             due = await delivery_store.lease(
                 work.connection, rooms, limit=free, now=now, until=now + LEASE
             )
+        self._holding.claim(due)
         self._raise_lows(rooms, due, is_cut=len(due) == free, now=now)
         return [(self._endpoints[delivery.endpoint_id], delivery) for delivery in due]
 
@@ -244,9 +264,13 @@ class DeliveryLoop:
         """Remember how far each endpoint's queue is read."""
         newest = {delivery.endpoint_id: delivery.due_at for delivery in due}
         counts = Counter(delivery.endpoint_id for delivery in due)
+        # What goes back since the reading began was not in it.
+        returning = self._holding.returning()
         for room in rooms:
-            is_read_up = counts[room.endpoint_id] < room.free and not is_cut
+            is_all = counts[room.endpoint_id] < room.free and not is_cut
+            is_read_up = is_all and room.endpoint_id not in returning
             if is_read_up:
+                self._holding.catch_up(room.endpoint_id)
                 self._direct.end_look(room.endpoint_id)
             end = now if is_read_up else newest.get(room.endpoint_id)
             if end is not None:
@@ -281,14 +305,23 @@ class DeliveryLoop:
         clock = self._database.clock
         if before is not None:
             await asyncio.wait([before])
-        if clock.now() > delivery.lease_until - timedelta(seconds=TIMEOUT_SECONDS):
+        began = clock.now()
+        if began > delivery.lease_until - timedelta(seconds=TIMEOUT_SECONDS):
             # Too much of the lease went by waiting: the delivery comes up again by itself.
             return
+        if self._holding.must_wait(delivery, began):
+            return
         body = body_of(delivery.event_type, delivery.event, delivery.event_time)
-        headers = headers_of(delivery, endpoint, body, clock.now())
+        headers = headers_of(delivery, endpoint, body, began)
         answer = await self._post(endpoint.url, headers, body)
-        schedule = self._limits.schedule
-        self._results.append(judge(delivery, answer, clock.now(), schedule=schedule))
+        now, schedule = clock.now(), self._limits.schedule
+        took = elapsed_ms(began, now)
+        result = judge(delivery, answer, now, duration_ms=took, schedule=schedule)
+        self._results.append(result)
+        if result.held_until is not None:
+            self._holding.ask(endpoint, result.held_until)
+            # The short way is closed by the next look.
+            self._direct.look()
 
     async def _gather(self, seconds: float) -> None:
         """Wait for posts under way, all of them or this long; raise what a task raised."""
@@ -302,59 +335,44 @@ class DeliveryLoop:
             task.result()
 
     async def _record(self) -> int:
-        """Write what has ended in one transaction; return how many attempts."""
+        """Write what has ended; return how many attempts, and deliveries that go back."""
         results, self._results = self._results, []
-        if not results:
+        held = self._holding.unwritten()
+        if not (results or held):
             return 0
         try:
-            await self._write(results)
+            await self._write(results, held)
         except BaseException:
             self._results = results + self._results
             raise
-        self._observe(results)
-        return len(results)
+        self._holding.settle(held)
+        for delivery in held.returned:
+            # It is older than what was read last.
+            self._lows.pop(delivery.endpoint_id, None)
+            self._direct.look()
+        telling.tell(self._service, results, held.holds)
+        return len(results) + len(held.returned)
 
-    async def _write(self, results: Sequence[Result]) -> None:
-        """Write results; those that mean more than one statement in one transaction."""
+    async def _write(self, results: Sequence[Result], held: Unwritten) -> None:
+        """Write results, in one transaction where they end an endpoint, too."""
         again = [one.due_at for one in results if one.state is State.PENDING]
         self._look_at = min([self._look_at, *again])
-        if any(one.is_gone for one in results):
+        gone = sorted({one.delivery.endpoint_id for one in results if one.is_gone})
+        if gone:
             async with self._database.transaction() as work:
-                await delivery_store.record(work.connection, results)
+                await _write(work.connection, results, held)
+                await delivery_store.disable(work.connection, gone, _GONE)
             self._direct.look()
         else:
             async with self._database.single() as connection:
-                await delivery_store.record(connection, results)
-
-    def _observe(self, results: Sequence[Result]) -> None:
-        """Count, time and log: a line for all that were taken, one for each that was not."""
-        for outcome, count in Counter(result.outcome for result in results).items():
-            metrics.DELIVERIES.labels(self._service, outcome).inc(count)
-        latency = metrics.CAPTURE_TO_DELIVERY.labels(self._service)
-        taken = [result.delivery for result in results if result.state is State.DELIVERED]
-        for result in results:
-            delivery = result.delivery
-            if result.state is State.DELIVERED:
-                if delivery.received_at is not None:
-                    elapsed = result.finished_at - delivery.received_at
-                    latency.observe(elapsed.total_seconds())
-                continue
-            log.warning("delivery.attempted", **_attributes(result))
-        if taken:
-            trace_ids = traces(delivery.traceparent for delivery in taken)
-            log.info("deliveries.settled", delivered=len(taken), **trace_ids)
+                await _write(connection, results, held)
 
 
-def _attributes(result: Result) -> dict[str, object]:
-    """Return what a log line tells about an attempt."""
-    return {
-        "delivery_id": result.delivery.id,
-        "event_id": result.delivery.event_id,
-        "trace_id": tracing.trace_id(result.delivery.traceparent),
-        "endpoint_id": result.delivery.endpoint_id,
-        "event_type": result.delivery.event_type,
-        "attempt": result.delivery.attempt,
-        "status": result.status,
-        "error": result.error,
-        "outcome": result.outcome,
-    }
+async def _write(connection: Connection, results: Sequence[Result], held: Unwritten) -> None:
+    """Write holds first: others would take at once what goes back."""
+    if held.holds:
+        await attempt_store.hold(connection, held.holds)
+    if results:
+        await attempt_store.record(connection, results)
+    if held.returned:
+        await attempt_store.put_back(connection, held.returned)

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 ENDPOINTS = """
 CREATE TABLE endpoints (
@@ -71,6 +71,16 @@ CREATE INDEX deliveries_failed ON deliveries (id) WHERE state = 'failed';
 CREATE INDEX deliveries_lead ON deliveries (lead_id, id)
 """
 
+# The attempts of a delivery that needed several, as a list of objects: null for nearly all.
+ATTEMPTS = """
+ALTER TABLE deliveries ADD COLUMN attempts jsonb
+"""
+
+# Until then the receiver asked to be left alone: a claim passes its endpoint over.
+HELD = """
+ALTER TABLE endpoints ADD COLUMN held_until timestamptz
+"""
+
 
 def delivery_tables(metadata: MetaData) -> None:
     """Describe the tables of ENDPOINTS and DELIVERIES in `metadata`."""
@@ -92,6 +102,7 @@ def _endpoints(metadata: MetaData) -> None:
         Column("state", Text, nullable=False),
         Column("reason", Text),
         Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("held_until", DateTime(timezone=True)),
     )
 
 
@@ -115,6 +126,7 @@ def _deliveries(metadata: MetaData) -> None:
         Column("received_at", DateTime(timezone=True)),
         Column("created_at", DateTime(timezone=True), nullable=False),
         Column("delivered_at", DateTime(timezone=True)),
+        Column("attempts", JSONB),
         UniqueConstraint("endpoint_id", "event_id", name="deliveries_once"),
         Index(
             "deliveries_due",

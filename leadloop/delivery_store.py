@@ -1,4 +1,4 @@
-"""The SQL of deliveries: queue them, lease what is due, record what came of it, replay."""
+"""The SQL of deliveries: queue them, lease what is due, replay. Results: attempt_store."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 from sqlalchemy import TextClause, text
 
 from leadloop import signing
-from leadloop.attempts import Delivery, Endpoint, Result
+from leadloop.attempt_store import appended
+from leadloop.attempts import Delivery, Endpoint
 from leadloop.connection import Connection, Row
 from leadloop.events import Envelope, decode
 from leadloop.posting import TIMEOUT_SECONDS
@@ -47,11 +48,16 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:endpoint_ids AS uuid[]), CAST(:event_ids
 ORDER BY nth
 """)
 
-_ENDPOINTS = text("""
-SELECT CAST(id AS text) AS id, url, secret,
-    CASE WHEN previous_expires_at > :now THEN previous_secret END AS previous_secret
-FROM endpoints WHERE state = 'active' ORDER BY id
-""")
+_ENDPOINT_COLUMNS = """CAST(id AS text) AS id, url, secret, held_until,
+    CASE WHEN previous_expires_at > :now THEN previous_secret END AS previous_secret"""
+
+_ENDPOINTS = text(f"""
+SELECT {_ENDPOINT_COLUMNS} FROM endpoints WHERE state = 'active' ORDER BY id
+""")  # noqa: S608 (the columns are a constant)
+
+_ENDPOINT = text(f"""
+SELECT {_ENDPOINT_COLUMNS} FROM endpoints WHERE id = CAST(:id AS uuid)
+""")  # noqa: S608 (as above)
 
 # Each endpoint's oldest due rows, as many as it has room for, so that a slow endpoint does not
 # stand before the others. Rows that another replica has locked are passed over.
@@ -73,19 +79,6 @@ UPDATE deliveries SET attempt = attempt + 1, due_at = :lease_until
 WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 
-# A result of a lease that ended is out of date, unless it is a success: that stays true.
-_RECORD = text("""
-UPDATE deliveries SET state = result.state, due_at = result.due_at,
-    last_status = result.status, last_error = result.error, delivered_at =
-        CASE WHEN result.state = 'delivered' THEN result.finished_at END
-FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:states AS text[]),
-            CAST(:dues AS timestamptz[]), CAST(:statuses AS smallint[]),
-            CAST(:errors AS text[]), CAST(:finished AS timestamptz[]))
-     AS result (id, attempt, state, due_at, status, error, finished_at)
-WHERE deliveries.id = result.id AND deliveries.state <> 'delivered'
-    AND (deliveries.attempt = result.attempt OR result.state = 'delivered')
-""")
-
 _DISABLE = text("""
 UPDATE endpoints SET state = 'disabled', reason = :reason
 WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'active'
@@ -96,20 +89,33 @@ UPDATE deliveries SET state = 'failed', last_error = :reason
 WHERE endpoint_id = ANY(CAST(:ids AS uuid[])) AND state = 'pending'
 """)
 
+# To an endpoint that is held back nothing goes before the end of that, however long it is due.
 _NEXT = text("""
-SELECT min(due.due_at) FROM endpoints CROSS JOIN LATERAL (
+SELECT min(greatest(due.due_at, endpoints.held_until)) FROM endpoints CROSS JOIN LATERAL (
     SELECT due_at FROM deliveries
-    WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at >= :low
+    WHERE endpoint_id = endpoints.id AND state = 'pending'
+        AND due_at >= CASE WHEN endpoints.held_until > :now
+            THEN CAST('-infinity' AS timestamptz) ELSE CAST(:low AS timestamptz) END
     ORDER BY due_at LIMIT 1) AS due
 WHERE endpoints.state = 'active'
 """)
 
+# An attempt that was taken enters the history where it is not in it yet: the row forgets it.
+_TAKEN_BEFORE = appended(
+    "jsonb_build_object('attempt', attempt, 'at', delivered_at, 'status', last_status)"
+)
 # What is under way is left alone: it has a lease, and is about to have a result.
-_REPLAY = text("""
-UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL
+_REPLAY = text(f"""
+UPDATE deliveries SET state = 'pending', attempt = 0, due_at = :now, delivered_at = NULL,
+    attempts = CASE
+        WHEN state = 'delivered'
+            AND (CAST(attempts -> -1 ->> 'at' AS timestamptz) IS DISTINCT FROM delivered_at
+                OR attempts -> -1 ->> 'error' IS NOT NULL)
+        THEN {_TAKEN_BEFORE}
+        ELSE attempts END
 WHERE id = ANY(CAST(:ids AS uuid[])) AND (state <> 'pending' OR due_at > :leases_end)
     AND endpoint_id IN (SELECT id FROM endpoints WHERE state = 'active')
-""")
+""")  # noqa: S608 (what is put in is a constant)
 
 
 def _replay_some(condition: str) -> TextClause:
@@ -241,9 +247,13 @@ async def insert(connection: Connection, queued: Sequence[Queued], now: datetime
 async def active_endpoints(connection: Connection, now: datetime) -> dict[str, Endpoint]:
     """Return the active endpoints by id, with the keys that are in force."""
     found = await connection.execute(_ENDPOINTS, {"now": now})
-    return {
-        row.id: _endpoint(row.id, row.url, row.secret, row.previous_secret) for row in found
-    }
+    return {row.id: _endpoint(row) for row in found}
+
+
+async def endpoint(connection: Connection, endpoint_id: str, now: datetime) -> Endpoint | None:
+    """Return an endpoint, active or not, with the keys in force; None when there is none."""
+    row = (await connection.execute(_ENDPOINT, {"id": endpoint_id, "now": now})).one_or_none()
+    return None if row is None else _endpoint(row)
 
 
 async def lease(
@@ -270,23 +280,6 @@ async def lease(
     return due
 
 
-async def record(connection: Connection, results: Sequence[Result]) -> None:
-    """Write what attempts came to; an endpoint that is gone gets nothing more."""
-    values = {
-        "ids": [result.delivery.id for result in results],
-        "attempts": [result.delivery.attempt for result in results],
-        "states": [result.state.value for result in results],
-        "dues": [result.due_at for result in results],
-        "statuses": [result.status for result in results],
-        "errors": [result.error for result in results],
-        "finished": [result.finished_at for result in results],
-    }
-    await connection.execute(_RECORD, values)
-    gone = sorted({result.delivery.endpoint_id for result in results if result.is_gone})
-    if gone:
-        await disable(connection, gone, "the receiver answered 410 Gone")
-
-
 async def disable(connection: Connection, endpoint_ids: Sequence[str], reason: str) -> None:
     """Send nothing more to these endpoints; what was pending has failed and can be replayed."""
     values = {"ids": list(endpoint_ids), "reason": reason}
@@ -294,9 +287,9 @@ async def disable(connection: Connection, endpoint_ids: Sequence[str], reason: s
     await connection.execute(_GIVE_UP, {**values, "reason": f"endpoint disabled: {reason}"})
 
 
-async def next_due(connection: Connection, low: datetime) -> datetime | None:
-    """Return when the next delivery is due that was not due before `low`."""
-    due: datetime | None = await connection.scalar(_NEXT, {"low": low})
+async def next_due(connection: Connection, low: datetime, now: datetime) -> datetime | None:
+    """Return when the next delivery is due that was not due before `low`, or is held back."""
+    due: datetime | None = await connection.scalar(_NEXT, {"low": low, "now": now})
     return due
 
 
@@ -335,6 +328,7 @@ def _delivery(row: Row) -> Delivery:
     return Delivery(*columns)
 
 
-def _endpoint(one: str, url: str, secret: str, previous: str | None) -> Endpoint:
-    texts = [secret] if previous is None else [secret, previous]
-    return Endpoint(one, url, tuple(signing.decode_secret(each) for each in texts))
+def _endpoint(row: Row) -> Endpoint:
+    texts = [row.secret, *([] if row.previous_secret is None else [row.previous_secret])]
+    secrets = tuple(signing.decode_secret(each) for each in texts)
+    return Endpoint(row.id, row.url, secrets, row.held_until)

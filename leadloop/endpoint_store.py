@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 
-from leadloop.connection import Connection
+from leadloop.connection import Connection, from_json
 
 _COLUMNS = """CAST(id AS text) AS id, url, description, event_types, state, reason,
-    previous_expires_at, created_at"""
+    previous_expires_at, created_at, held_until"""
 
 _CREATE = text(f"""
 INSERT INTO endpoints (id, url, description, event_types, secret, state, created_at)
@@ -29,7 +28,8 @@ _GET = text(f"SELECT {_COLUMNS} FROM endpoints WHERE id = CAST(:id AS uuid)")  #
 _CHANGE = text(f"""
 UPDATE endpoints SET url = coalesce(CAST(:url AS text), url),
     description = coalesce(CAST(:description AS text), description),
-    event_types = coalesce(CAST(:event_types AS text[]), event_types)
+    event_types = coalesce(CAST(:event_types AS text[]), event_types),
+    held_until = CASE WHEN url = coalesce(CAST(:url AS text), url) THEN held_until END
 WHERE id = CAST(:id AS uuid)
 RETURNING {_COLUMNS}
 """)  # noqa: S608 (as above)
@@ -47,7 +47,8 @@ RETURNING {_COLUMNS}
 _HOLD_QUEUEING = text("LOCK TABLE endpoints IN EXCLUSIVE MODE")
 
 _ENABLE = text("""
-UPDATE endpoints SET state = 'active', reason = NULL WHERE id = CAST(:id AS uuid)
+UPDATE endpoints SET state = 'active', reason = NULL, held_until = NULL
+WHERE id = CAST(:id AS uuid)
 """)
 
 _DELETE = text("DELETE FROM endpoints WHERE id = CAST(:id AS uuid)")
@@ -58,7 +59,7 @@ _DELIVERY_COLUMNS = """CAST(id AS text) AS id, CAST(endpoint_id AS text) AS endp
     created_at, delivered_at"""
 
 _DELIVERY = text(f"""
-SELECT {_DELIVERY_COLUMNS}, event FROM deliveries WHERE id = CAST(:id AS uuid)
+SELECT {_DELIVERY_COLUMNS}, event, attempts FROM deliveries WHERE id = CAST(:id AS uuid)
 """)  # noqa: S608 (as above)
 
 # What a list may be narrowed by; each condition is written out only when it is asked for, so
@@ -84,7 +85,11 @@ class NewEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
-    """An endpoint as its API shows it, without its secrets."""
+    """An endpoint as its API shows it, without its secrets.
+
+    Attributes:
+        held_until: Until then its receiver asked to be left alone; may be over.
+    """
 
     id: str
     url: str
@@ -94,6 +99,7 @@ class EndpointRow:
     reason: str | None
     previous_expires_at: datetime | None
     created_at: datetime
+    held_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,31 @@ class DeliveryRow:
     last_error: str | None
     created_at: datetime
     delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt as the history tells it.
+
+    Attributes:
+        at: When its answer came, or was given up on.
+        duration_ms: How long that took; None where it was not kept.
+    """
+
+    attempt: int
+    at: datetime
+    status: int | None
+    error: str | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDelivery:
+    """A delivery with its event as it travels and the attempts that were kept."""
+
+    row: DeliveryRow
+    event: bytes
+    attempts: list[AttemptRow]
 
 
 async def create(connection: Connection, new: NewEndpoint, now: datetime) -> EndpointRow:
@@ -181,7 +212,7 @@ async def rotate(
 
 
 async def enable(connection: Connection, endpoint_id: str) -> None:
-    """Let events go to an endpoint again, from now on."""
+    """Let events go to an endpoint again, from now on, whatever it asked before."""
     await connection.execute(_HOLD_QUEUEING)
     await connection.execute(_ENABLE, {"id": endpoint_id})
 
@@ -205,9 +236,20 @@ async def deliveries(
     return [DeliveryRow(*row) for row in found]
 
 
-async def delivery(
-    connection: Connection, delivery_id: str
-) -> tuple[DeliveryRow, bytes] | None:
-    """Return a delivery and its event as it travels; None when there is none."""
-    row: Any = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()
-    return None if row is None else (DeliveryRow(*row[:-1]), row.event)
+async def delivery(connection: Connection, delivery_id: str) -> WholeDelivery | None:
+    """Return all about a delivery; None when there is none."""
+    row = (await connection.execute(_DELIVERY, {"id": delivery_id})).one_or_none()
+    if row is None:
+        return None
+    entries = from_json(row.attempts) or []
+    told = [
+        AttemptRow(
+            entry["attempt"],
+            datetime.fromisoformat(entry["at"]),
+            entry["status"],
+            entry.get("error"),
+            entry.get("duration_ms"),
+        )
+        for entry in entries
+    ]
+    return WholeDelivery(DeliveryRow(*list(row)[:-2]), row.event, told)

@@ -1,31 +1,28 @@
-"""The API of webhook endpoints and of the deliveries to them, mounted by the services."""
+"""The API of webhook endpoints, with the deliveries to them, mounted by the services."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import orjson
-from fastapi import Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
 
-from leadloop import delivery_store, endpoint_store, signing
-from leadloop.attempts import body_of
+from leadloop import deliveries, delivery_store, endpoint_store, signing
 from leadloop.database import Work
 from leadloop.delivery import DELIVERIES
-from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoint_rules import EndpointRules, check_secret
-from leadloop.endpoint_store import DeliveryRow, EndpointRow, NewEndpoint
-from leadloop.errors import Conflict, NotFound
-from leadloop.events import decode
-from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in
+from leadloop.endpoint_store import EndpointRow, NewEndpoint
+from leadloop.endpoint_tester import EndpointTester
+from leadloop.errors import NotFound
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, id_in, next_of
+from leadloop.posting import Post
 from leadloop.web import Router, WorkDep, idempotent
 
 OVERLAP_HOURS = 24
 _DISABLED_BY_HAND = "disabled by request"
-_ENABLE_FIRST = "The endpoint is disabled; enable it first."
 
 
 Url = Annotated[
@@ -92,6 +89,9 @@ class EndpointOut(BaseModel):
     reason: str | None = Field(description="Why it is disabled.")
     previous_expires_at: datetime | None = Field(description="Until then two keys sign.")
     created_at: datetime
+    held_until: datetime | None = Field(
+        description="Until then nothing is sent, as the receiver asked by Retry-After."
+    )
 
 
 class EndpointWithSecret(EndpointOut):
@@ -100,47 +100,19 @@ class EndpointWithSecret(EndpointOut):
     secret: str
 
 
-class DeliveryOut(BaseModel):
-    """One event on its way to one endpoint."""
+class EndpointTested(BaseModel):
+    """What came of a test event."""
 
-    id: str
-    endpoint_id: str
-    event_id: str = Field(description="Sent as webhook-id, the same in every attempt.")
-    event_type: str
-    lead_id: str
-    state: Literal["pending", "delivered", "failed"]
-    attempt: int = Field(description="Attempts made so far; a replay counts from 0 again.")
-    due_at: datetime | None = Field(description="When it is looked at next; null when settled.")
-    last_status: int | None
-    last_error: str | None
-    created_at: datetime
-    delivered_at: datetime | None
-
-
-class DeliveryWithBody(DeliveryOut):
-    """A delivery with what is posted."""
-
-    body: dict[str, Any]
-
-
-class ReplayIn(BaseModel):
-    """Which of the deliveries that were not taken to try again now."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime
-    until: AwareDatetime | None = Field(None, description="Up to now when missing.")
-    endpoint_id: UUID | None = Field(None, description="All endpoints when missing.")
-
-
-class Replayed(BaseModel):
-    """How many deliveries are due now."""
-
-    replayed: int
+    event_id: str = Field(description="Sent as webhook-id; each test has another.")
+    taken: bool = Field(description="Whether a delivery would have been: the status is 2xx.")
+    status: int | None = Field(description="HTTP status; null when no answer came.")
+    error: str | None = Field(description="Why it was not taken.")
+    duration_ms: int = Field(description="From connecting to the answer.")
+    headers: dict[str, str] = Field(description="As posted, the signature among them.")
+    body: str = Field(description="As posted, byte by byte: what was signed.")
 
 
 _ENDPOINTS: list[str | Enum] = ["endpoints"]
-_DELIVERIES: list[str | Enum] = ["deliveries"]
 # A command that is repeated with its Idempotency-Key takes effect once.
 _ONCE = [Depends(idempotent)]
 
@@ -149,6 +121,7 @@ def endpoints_router(
     prefix: str,
     *,
     topic: str,
+    post: Post,
     allow_private: bool = False,
     make_secret: Callable[[], str] = signing.new_secret,
 ) -> Router:
@@ -157,26 +130,22 @@ def endpoints_router(
     Args:
         prefix: Where the service mounts them, such as /v1.
         topic: Whose events the service delivers.
+        post: Makes the posts of tests; the same as for deliveries.
         allow_private: Take http and private addresses, for development and demos.
         make_secret: Makes the text of a new secret.
     """
     router = Router(prefix=prefix)
-    endpoint, delivery = "/endpoints/{endpoint_id}", "/deliveries/{delivery_id}"
+    endpoint = "/endpoints/{endpoint_id}"
     rules = EndpointRules(topic, allow_private)
     router.get("/endpoints", tags=_ENDPOINTS)(list_endpoints)
     _add_create_and_change(router, rules, make_secret)
     _add_rotate(router, make_secret)
+    _add_test(router, EndpointTester(post))
     router.get(endpoint, tags=_ENDPOINTS)(get_endpoint)
     router.delete(endpoint, tags=_ENDPOINTS, status_code=204)(delete_endpoint)
     router.post(endpoint + "/enable", tags=_ENDPOINTS, dependencies=_ONCE)(enable_endpoint)
     router.post(endpoint + "/disable", tags=_ENDPOINTS, dependencies=_ONCE)(disable_endpoint)
-    router.get("/deliveries", tags=_DELIVERIES)(list_deliveries)
-    router.get(delivery, tags=_DELIVERIES)(get_delivery)
-    for path, command in (
-        ("/deliveries/replay", replay_deliveries),
-        (delivery + "/replay", replay_delivery),
-    ):
-        router.post(path, tags=_DELIVERIES, dependencies=_ONCE, status_code=202)(command)
+    deliveries.add_to(router)
     return router
 
 
@@ -192,7 +161,7 @@ def _add_create_and_change(
         secret = make_secret() if wanted.secret is None else check_secret(wanted.secret)
         new = NewEndpoint(work.ids.new(work.now), url, wanted.description, types, secret)
         row = await endpoint_store.create(work.connection, new, work.now)
-        return EndpointWithSecret(**asdict(row), secret=secret)
+        return EndpointWithSecret(**_shown(row, work), secret=secret)
 
     @router.patch("/endpoints/{endpoint_id}", tags=_ENDPOINTS)
     async def change_endpoint(
@@ -207,7 +176,7 @@ def _add_create_and_change(
             description=wanted.description if "description" in given else None,
             event_types=rules.types(wanted.event_types) if "event_types" in given else None,
         )
-        return EndpointOut(**asdict(_found(row, endpoint_id)))
+        return EndpointOut(**_shown(_found(row, endpoint_id), work))
 
 
 def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:
@@ -223,7 +192,29 @@ def _add_rotate(router: Router, make_secret: Callable[[], str]) -> None:
         row = await endpoint_store.rotate(
             work.connection, str(endpoint_id), secret, overlap, work.now
         )
-        return EndpointWithSecret(**asdict(_found(row, endpoint_id)), secret=secret)
+        return EndpointWithSecret(**_shown(_found(row, endpoint_id), work), secret=secret)
+
+
+def _add_test(router: Router, tester: EndpointTester) -> None:
+    """Add the command that posts a test event; no transaction is open meanwhile."""
+
+    @router.post("/endpoints/{endpoint_id}/test", tags=_ENDPOINTS)
+    async def test_endpoint(endpoint_id: UUID, request: Request) -> EndpointTested:
+        """Post a signed `leadloop.v1.EndpointTested` now and tell what came back.
+
+        The endpoint may be disabled. Whatever it answers changes nothing: a test is no
+        delivery, is not repeated and takes no Idempotency-Key. A few may be under way at once.
+        """
+        tested = await tester.test(request.app.state.database, str(endpoint_id))
+        return EndpointTested(
+            event_id=tested.event_id,
+            taken=tested.answer.is_taken,
+            status=tested.answer.status,
+            error=tested.answer.problem,
+            duration_ms=tested.duration_ms,
+            headers=tested.headers,
+            body=tested.body.decode(),
+        )
 
 
 async def list_endpoints(
@@ -232,8 +223,8 @@ async def list_endpoints(
     """List the endpoints, oldest first, without their secrets."""
     after = id_in(cursor)
     rows = await endpoint_store.page(work.connection, after, limit + 1)
-    items = [EndpointOut(**asdict(row)) for row in rows[:limit]]
-    return Page(items=items, next=_next(rows, limit))
+    items = [EndpointOut(**_shown(row, work)) for row in rows[:limit]]
+    return Page(items=items, next=next_of(rows, limit, lambda row: encode_cursor(row.id)))
 
 
 async def get_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
@@ -242,8 +233,12 @@ async def get_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
 
 
 async def enable_endpoint(endpoint_id: UUID, work: WorkDep) -> EndpointOut:
-    """Send events to the endpoint again; what failed meanwhile can be replayed."""
+    """Send events to the endpoint again; what failed meanwhile can be replayed.
+
+    Ends also a pause that the receiver asked for by Retry-After.
+    """
     await endpoint_store.enable(work.connection, str(endpoint_id))
+    work.wakes.add(DELIVERIES)
     return await _endpoint(work, endpoint_id)
 
 
@@ -260,90 +255,19 @@ async def delete_endpoint(endpoint_id: UUID, work: WorkDep) -> None:
     await endpoint_store.delete(work.connection, str(endpoint_id))
 
 
-def _narrowed(
-    state: Literal["pending", "delivered", "failed"] | None = None,
-    endpoint_id: UUID | None = None,
-    lead_id: str | None = None,
-) -> dict[str, str | None]:
-    """Collect what a list of deliveries is narrowed by."""
-    endpoint = None if endpoint_id is None else str(endpoint_id)
-    return {"state": state, "endpoint_id": endpoint, "lead_id": lead_id}
-
-
-async def list_deliveries(
-    work: WorkDep,
-    narrowed: Annotated[dict[str, str | None], Depends(_narrowed)],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Page[DeliveryOut]:
-    """List deliveries, newest first."""
-    wanted = {**narrowed, "before": id_in(cursor)}
-    rows = await endpoint_store.deliveries(work.connection, wanted, limit + 1)
-    items = [DeliveryOut(**asdict(row)) for row in rows[:limit]]
-    return Page(items=items, next=_next(rows, limit))
-
-
-async def get_delivery(delivery_id: UUID, work: WorkDep) -> DeliveryWithBody:
-    """Show a delivery with the body that is posted."""
-    found = await endpoint_store.delivery(work.connection, str(delivery_id))
-    if found is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
-    row, event = found
-    body = body_of(row.event_type, decode(row.event_type, event), row.created_at)
-    return DeliveryWithBody(**asdict(row), body=orjson.loads(body))
-
-
-async def replay_deliveries(wanted: ReplayIn, work: WorkDep) -> Replayed:
-    """Try failed deliveries again now, and those that wait for a retry.
-
-    At most 10,000 go, the oldest first, to active endpoints and under the same webhook-id.
-    """
-    endpoint_id = None
-    if wanted.endpoint_id is not None:
-        endpoint = await _endpoint(work, wanted.endpoint_id)
-        if endpoint.state != "active":
-            raise Conflict(_ENABLE_FIRST)
-        endpoint_id = endpoint.id
-    since = delivery_store.Since(wanted.since, wanted.until or work.now, endpoint_id)
-    replayed = await delivery_store.replay_since(work.connection, since, work.now)
-    work.wakes.add(DELIVERIES)
-    return Replayed(replayed=replayed)
-
-
-async def replay_delivery(delivery_id: UUID, work: WorkDep) -> Replayed:
-    """Deliver once more, or now instead of later, under the same webhook-id."""
-    found = await endpoint_store.delivery(work.connection, str(delivery_id))
-    if found is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
-    replayed = await delivery_store.replay(work.connection, [str(delivery_id)], work.now)
-    if not replayed:
-        raise Conflict(await _why_not(work, found[0].endpoint_id))
-    work.wakes.add(DELIVERIES)
-    return Replayed(replayed=replayed)
-
-
-async def _why_not(work: Work, endpoint_id: str) -> str:
-    """Say what keeps a delivery to this endpoint from being replayed."""
-    endpoint = await endpoint_store.find(work.connection, endpoint_id)
-    if endpoint is None:
-        return "The endpoint was deleted."
-    if endpoint.state != "active":
-        return _ENABLE_FIRST
-    seconds = round(LEASED_WITHIN.total_seconds())
-    return f"The delivery is under way or due within {seconds} s: it comes up by itself."
-
-
 async def _endpoint(work: Work, endpoint_id: UUID) -> EndpointOut:
     row = await endpoint_store.find(work.connection, str(endpoint_id))
-    return EndpointOut(**asdict(_found(row, endpoint_id)))
+    return EndpointOut(**_shown(_found(row, endpoint_id), work))
+
+
+# (Any: the fields of EndpointOut.)
+def _shown(row: EndpointRow, work: Work) -> dict[str, Any]:
+    """Return what is told of an endpoint; a pause that is over is none."""
+    is_held = row.held_until is not None and row.held_until > work.now
+    return {**asdict(row), "held_until": row.held_until if is_held else None}
 
 
 def _found(row: EndpointRow | None, endpoint_id: UUID) -> EndpointRow:
     if row is None:
         raise NotFound(f"There is no endpoint {endpoint_id}.")
     return row
-
-
-def _next(rows: Sequence[EndpointRow | DeliveryRow], limit: int) -> str | None:
-    """Return the cursor behind a page, when one more row was found than it shows."""
-    return encode_cursor(rows[limit - 1].id) if len(rows) > limit else None

@@ -55,7 +55,14 @@ DELIVERIES = Counter(
     ["service", "outcome"],
 )
 DELIVERIES_DUE_OLDEST = Gauge(
-    "leadloop_deliveries_due_oldest_seconds", "Age of the oldest delivery due.", ["service"]
+    "leadloop_deliveries_due_oldest_seconds",
+    "Age of the oldest delivery due; to an endpoint that is held back none is.",
+    ["service"],
+)
+ENDPOINTS_HELD = Gauge(
+    "leadloop_endpoints_held",
+    "Active endpoints whose receivers asked by Retry-After to be left alone for now.",
+    ["service"],
 )
 CAPTURE_TO_DELIVERY = Histogram(
     "leadloop_capture_to_delivery_seconds",
@@ -105,11 +112,12 @@ _OLDEST = {
     "deliveries": (
         DELIVERIES_DUE_OLDEST,
         text("""
-        SELECT min(oldest.due_at) FROM endpoints
+        SELECT min(greatest(oldest.due_at, endpoints.held_until)) FROM endpoints
         CROSS JOIN LATERAL (SELECT due_at FROM deliveries
             WHERE endpoint_id = endpoints.id AND state = 'pending' AND due_at <= :now
             ORDER BY due_at LIMIT 1) AS oldest
         WHERE endpoints.state = 'active'
+            AND (endpoints.held_until IS NULL OR endpoints.held_until <= :now)
         """),
     ),
 }
@@ -121,6 +129,10 @@ _ROWS = {
     "parked": (
         PARKED_ROWS,
         text("SELECT count(*) FROM (SELECT FROM parked LIMIT :most) AS counted"),
+    ),
+    "endpoints": (
+        ENDPOINTS_HELD,
+        text("SELECT count(*) FROM endpoints WHERE state = 'active' AND held_until > :now"),
     ),
 }
 # What a service reads besides, of tables of its own: rows by one label.
@@ -231,7 +243,8 @@ async def _read_gauges(work: Work, service: str) -> None:
         gauge.labels(service).set((work.now - oldest).total_seconds() if oldest else 0)
     for table in present & _ROWS.keys():
         gauge, statement = _ROWS[table]
-        rows = await work.connection.scalar(statement, {"most": ROWS_MAX})
+        values = {"most": ROWS_MAX, "now": work.now}
+        rows = await work.connection.scalar(statement, values)
         gauge.labels(service).set(rows or 0)
     if service in _OWN:
         gauge, statement = _OWN[service]

@@ -8,8 +8,8 @@ import base64
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
@@ -26,20 +26,41 @@ _TEXT_NUMBERS = {
 }
 
 
+# What turns messages into JSON, by the full name of their type.
+_CONVERTERS: dict[str, Convert] = {}
+
+
 def to_dict(message: Message) -> dict[str, object]:
     """Return a message as JSON values, fields named as in the contract, empty ones left out."""
-    fields = _fields(message.DESCRIPTOR)
-    result: dict[str, object] = {}
-    for field, value in message.ListFields():
-        name, convert = fields[field.number]
-        result[name] = value if convert is None else convert(value)
-    return result
+    # The C and the Python descriptors are one in all but their class.
+    kind = cast(Descriptor, message.DESCRIPTOR)
+    found: dict[str, object] = _converter(kind)(message)
+    return found
 
 
-@cache
-def _fields(descriptor: Descriptor) -> dict[int, tuple[str, Convert | None]]:
-    """Return name and conversion of each field by number; None takes a value as it is."""
-    return {field.number: (field.name, _conversion(field)) for field in descriptor.fields}
+def _converter(kind: Descriptor) -> Convert:
+    """Return what turns messages of a type into JSON."""
+    known = _CONVERTERS.get(kind.full_name)
+    if known is not None:
+        return known
+    fields: list[tuple[str, bool, Convert | None]] = []
+
+    def convert_all(message: Message) -> dict[str, object]:
+        result: dict[str, object] = {}
+        is_set = message.HasField
+        for name, has_presence, convert in fields:
+            if has_presence and not is_set(name):
+                continue
+            value = getattr(message, name)
+            if value or has_presence:
+                result[name] = value if convert is None else convert(value)
+        return result
+
+    # Known before its fields are read: a message may hold others of its own type.
+    _CONVERTERS[kind.full_name] = convert_all
+    for field in sorted(kind.fields, key=lambda field: field.number):
+        fields.append((field.name, field.has_presence, _conversion(field)))
+    return convert_all
 
 
 def _conversion(field: FieldDescriptor) -> Convert | None:
@@ -48,6 +69,8 @@ def _conversion(field: FieldDescriptor) -> Convert | None:
     if kind is not None and kind.GetOptions().map_entry:
         return _of_map(_of_one(kind.fields_by_name["value"]))
     one = _of_one(field)
+    if one is _double and not (field.has_presence or field.is_repeated):
+        raise TypeError(f"{field.full_name}: -0.0 would be lost; take an optional double")
     if not field.is_repeated:
         return one
     return list if one is None else lambda values: [one(value) for value in values]
@@ -75,7 +98,7 @@ def _of_message(kind: Descriptor) -> Convert:
     if kind.full_name == Timestamp.DESCRIPTOR.full_name:
         return _timestamp
     # Durations and other messages of the library have forms of their own.
-    return MessageToDict if kind.full_name.startswith("google.protobuf.") else to_dict
+    return MessageToDict if kind.full_name.startswith("google.protobuf.") else _converter(kind)
 
 
 def _of_map(convert: Convert | None) -> Convert:

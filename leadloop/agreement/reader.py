@@ -114,7 +114,13 @@ def read_draft(text: str) -> Agreement:
 
 def refused(faults: Sequence[Fault]) -> Rejected:
     """Return the refusal of a text with these faults."""
-    return Rejected(f"The agreement has {len(faults)} faults.", *map(_error, faults))
+    return Rejected(_told(len(faults)), *map(_error, faults))
+
+
+def _told(faults: int) -> str:
+    return (
+        "The agreement has 1 fault." if faults == 1 else f"The agreement has {faults} faults."
+    )
 
 
 def _check(text: str, today: date, required: Sequence[str]) -> Checked:

@@ -21,7 +21,8 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
     """Make the service; `post` stands in for the network when given."""
     database = Database(settings.database_url, NAME, clock=clock, ids=ids)
     poster = HttpPoster(allow_private=settings.allow_private_endpoints)
-    deliveries = DeliveryLoop(database, service=NAME, post=post or poster)
+    post = post or poster
+    deliveries = DeliveryLoop(database, service=NAME, post=post)
     app = create_app(
         service=NAME,
         title="Leadloop feedback",
@@ -33,7 +34,10 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
     # Before the routes of outcomes: /v1/outcomes/endpoints is no outcome.
     app.include_router(
         endpoints_router(
-            "/v1/outcomes", topic="outcomes.v1", allow_private=settings.allow_private_endpoints
+            "/v1/outcomes",
+            topic="outcomes.v1",
+            post=post,
+            allow_private=settings.allow_private_endpoints,
         )
     )
     app.include_router(api.router)

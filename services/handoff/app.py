@@ -23,7 +23,8 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
     """Make the service; `post` stands in for the network when given."""
     database = Database(settings.database_url, NAME, clock=clock, ids=ids)
     poster = HttpPoster(allow_private=settings.allow_private_endpoints)
-    deliveries = DeliveryLoop(database, service=NAME, post=post or poster)
+    post = post or poster
+    deliveries = DeliveryLoop(database, service=NAME, post=post)
     timers = TimerLoop(database, lock=firing.lock, fire=firing.fire, service=NAME)
     app = create_app(
         service=NAME,
@@ -35,7 +36,10 @@ def build(settings: Settings, *, clock: Clock, ids: Ids, post: Post | None = Non
     app.include_router(team.router)
     app.include_router(
         endpoints_router(
-            "/v1", topic="handoffs.v1", allow_private=settings.allow_private_endpoints
+            "/v1",
+            topic="handoffs.v1",
+            post=post,
+            allow_private=settings.allow_private_endpoints,
         )
     )
     return Service(

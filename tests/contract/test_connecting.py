@@ -2,15 +2,24 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseDict
 
-from leadloop.attempts import Delivery, Endpoint, body_of, headers_of
+from leadloop.attempt_store import ATTEMPTS_KEPT
+from leadloop.attempts import (
+    RETRY_AFTER_MAX,
+    Delivery,
+    Endpoint,
+    body_of,
+    headers_of,
+    signed_headers,
+)
 from leadloop.backoff import WEBHOOK_SCHEDULE
+from leadloop.endpoint_tester import AT_ONCE_MAX, body_of_test
 from leadloop.events import EVENT_TYPES, to_json
 from leadloop.posting import TIMEOUT_SECONDS
 from leadloop.signing import decode_secret, new_secret
@@ -47,6 +56,18 @@ def test_its_code_takes_what_leadloop_signed(is_ours):
     secret = new_secret()
 
     assert is_ours(secret, *posted([secret], datetime.now(UTC)))
+
+
+def test_its_code_takes_a_test_event_which_is_the_one_it_shows(is_ours):
+    secret, now = new_secret(), datetime.now(UTC)
+    endpoint = Endpoint("e", "https://crm.example", (decode_secret(secret),))
+    (shown,) = re.findall(r'^\{"type": "leadloop.v1.EndpointTested".*$', PAGE, re.MULTILINE)
+    example = json.loads(shown)
+
+    body = body_of_test(example["data"]["endpoint_id"], now)
+
+    assert is_ours(secret, signed_headers(endpoint, "an-id", body, now, ""), body)
+    assert json.loads(body) == example | {"timestamp": json.loads(body)["timestamp"]}
 
 
 def test_its_code_takes_either_secret_while_one_is_rotated(is_ours):
@@ -90,3 +111,11 @@ def test_its_waits_and_its_timeout_are_those_in_force():
 
     assert waits == [wait.total_seconds() for wait in WEBHOOK_SCHEDULE]
     assert f"within {TIMEOUT_SECONDS:.0f} seconds" in PAGE
+
+
+def test_its_bounds_are_those_in_force():
+    assert timedelta(hours=1) == RETRY_AFTER_MAX
+    assert "as long as you ask, an hour at most" in PAGE
+    assert (AT_ONCE_MAX, ATTEMPTS_KEPT) == (8, 10)
+    assert "Eight may be under way at once" in PAGE
+    assert re.search(r"its last ten\s+`attempts`", PAGE)

@@ -18,6 +18,8 @@ def upgrade() -> None:
         schema.TIMERS,
         delivery_schema.ENDPOINTS,
         delivery_schema.DELIVERIES,
+        delivery_schema.ATTEMPTS,
+        delivery_schema.HELD,
         idempotency.IDEMPOTENCY,
     ):
         for statement in statements(sql):

@@ -2,10 +2,12 @@ import math
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import DoubleValue
 from hypothesis import given, settings
@@ -85,8 +87,22 @@ def test_every_event_reads_as_protobuf_says(name, data):
     assert ParseDict(written, EVENT_TYPES[name]()) == event
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
-def test_numbers_that_json_lacks_are_text(value):
-    assert protojson.to_dict(DoubleValue(value=value))["value"] == MessageToDict(
-        DoubleValue(value=value)
-    )
+@pytest.mark.parametrize(
+    ("number", "written"), [(math.inf, "Infinity"), (-math.inf, "-Infinity"), (math.nan, "NaN")]
+)
+def test_numbers_that_json_lacks_are_text(number, written):
+    assert protojson.to_dict(Value(number_value=number)) == {"number_value": written}
+
+
+def test_a_number_whose_zero_may_be_lost_is_refused():
+    with pytest.raises(TypeError, match="optional double"):
+        protojson.to_dict(DoubleValue())
+
+
+def test_a_message_may_hold_others_of_its_own_type():
+    inner = DescriptorProto(name="inner")
+
+    assert protojson.to_dict(DescriptorProto(name="outer", nested_type=[inner])) == {
+        "name": "outer",
+        "nested_type": [{"name": "inner"}],
+    }

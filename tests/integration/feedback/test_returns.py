@@ -5,6 +5,7 @@ import pytest
 from leadloop.events import moment, timestamp
 from leadloop.v1 import agreement_pb2
 from leadloop.v1.outcome_pb2 import LeadReturned
+from tests.receivers import listening
 from tests.unit.feedback.builders import (
     after,
     captured,
@@ -83,6 +84,16 @@ async def test_a_return_is_delivered_to_marketings_endpoint(signed):
     assert LeadReturned.FromString(event).reason == "no_budget"
     listed = (await signed.http.get("/v1/outcomes/deliveries")).json()
     assert len(listed["items"]) == 1
+
+
+async def test_marketings_endpoint_is_tested_before_any_return_comes(signed):
+    async with listening() as receiver:
+        made = await signed.http.post("/v1/outcomes/endpoints", {"url": receiver.url})
+
+        tested = await signed.http.post(f"/v1/outcomes/endpoints/{made.json()['id']}/test")
+
+        assert (tested.status, tested.json()["status"]) == (200, 204)
+        assert receiver.ids() == [tested.json()["event_id"]]
 
 
 async def test_a_reason_that_no_agreement_knows_is_parked_and_the_rest_goes_on(signed):

@@ -361,6 +361,17 @@ async def test_events_that_handoff_does_not_deliver_can_not_be_subscribed_to(flo
     assert error["found"] == "LeadReturned, an event of outcomes.v1"
 
 
+async def test_a_subscribed_endpoint_is_tested_before_any_lead_comes(floor):
+    async with listening() as receiver:
+        made = await floor.ask("POST", "/v1/endpoints", {"url": f"{receiver.url}/crm"})
+
+        tested = await floor.ask("POST", f"/v1/endpoints/{made.json['id']}/test")
+
+        assert (tested.status, tested.json["status"]) == (200, 204)
+        assert receiver.ids() == [tested.json["event_id"]]
+        assert await floor.rows("SELECT id FROM deliveries") == []
+
+
 async def test_subscribed_endpoints_get_signed_events_under_their_ids(floor):
     async with listening() as receiver:
         await floor.staffed("ann")

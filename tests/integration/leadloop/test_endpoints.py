@@ -25,13 +25,6 @@ def database(make_database):
 
 
 @pytest.fixture
-def client(database):
-    app = create_app(service="kit", title="Kit", database=database)
-    app.include_router(endpoints_router("/v1", topic="handoffs.v1"))
-    return Client(app)
-
-
-@pytest.fixture
 def status() -> list[int]:
     """Hold what the receiver answers, to be exchanged."""
     return [204]
@@ -44,11 +37,23 @@ def posted() -> list[str]:
 
 
 @pytest.fixture
-async def loop(database, status, posted):
+def post(status, posted):
     async def post(url, headers, body):
         posted.append(url)
         return Answer(status[0])
 
+    return post
+
+
+@pytest.fixture
+def client(database, post):
+    app = create_app(service="kit", title="Kit", database=database)
+    app.include_router(endpoints_router("/v1", topic="handoffs.v1", post=post))
+    return Client(app)
+
+
+@pytest.fixture
+async def loop(database, post):
     loop = DeliveryLoop(database, service="kit", post=post)
     yield loop
     await loop.close()

@@ -102,6 +102,7 @@ async def test_a_database_that_is_away_is_told_and_its_readings_are_gone(databas
         "leadloop_outbox_rows",
         "leadloop_timers_overdue_oldest_seconds",
         "leadloop_deliveries_due_oldest_seconds",
+        "leadloop_endpoints_held",
         "leadloop_parked_rows",
     ):
         assert gauge(name) is None

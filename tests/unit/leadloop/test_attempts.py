@@ -36,7 +36,7 @@ ENDPOINT = Endpoint("e-1", "https://example.com/hook", (b"k" * 32,))
 
 def judged(answer, attempt=1):
     delivery = replace(DELIVERY, attempt=attempt)
-    return judge(delivery, answer, NOW, schedule=SCHEDULE)
+    return judge(delivery, answer, NOW, duration_ms=7, schedule=SCHEDULE)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -56,7 +56,9 @@ def test_everything_else_is_tried_again(status):
 
 def test_deliveries_that_failed_together_return_apart_and_alike_in_every_run():
     results = [
-        judge(replace(DELIVERY, id=f"d-{n}"), Answer(500), NOW, schedule=SCHEDULE)
+        judge(
+            replace(DELIVERY, id=f"d-{n}"), Answer(500), NOW, duration_ms=7, schedule=SCHEDULE
+        )
         for n in (1, 2, 1)
     ]
 

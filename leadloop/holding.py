@@ -1,0 +1,100 @@
+"""Leave a receiver alone as long as it asks: no delivery to its endpoint is begun meanwhile.
+
+What was claimed and not begun goes back unposted, as if it had not been claimed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from leadloop.attempts import Delivery, Endpoint
+
+
+class Hold(NamedTuple):
+    """What a receiver asked for; of no meaning once its endpoint has another URL."""
+
+    endpoint_id: str
+    url: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """What the database does not know yet."""
+
+    holds: Sequence[Hold]
+    returned: Sequence[Delivery]
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything."""
+        return bool(self.holds or self.returned)
+
+
+@dataclass
+class Holding:
+    """Knows which endpoints are held back: what was read, and what was asked since."""
+
+    _until: dict[str, datetime] = field(default_factory=dict)
+    _asked: dict[str, Hold] = field(default_factory=dict)
+    _returned: list[Delivery] = field(default_factory=list)
+    # The leads, by endpoint, of which something went back: what is newer must not overtake it.
+    _behind: dict[str, set[str]] = field(default_factory=dict)
+
+    def read(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Take over what the database says, and keep what it does not know yet."""
+        self._until = {
+            one.id: one.held_until for one in endpoints.values() if one.held_until is not None
+        }
+        for hold in self._asked.values():
+            self._raise(hold)
+
+    def ask(self, endpoint: Endpoint, until: datetime) -> None:
+        """Hold an endpoint back; who asked for longer before is heard."""
+        hold = Hold(endpoint.id, endpoint.url, until)
+        known = self._asked.get(endpoint.id)
+        if known is None or known.url != hold.url or known.until < until:
+            self._asked[endpoint.id] = hold
+        self._raise(hold)
+
+    def is_held(self, endpoint_id: str, now: datetime) -> bool:
+        """Say whether nothing may be posted to an endpoint now."""
+        until = self._until.get(endpoint_id)
+        return until is not None and until > now
+
+    def must_wait(self, delivery: Delivery, now: datetime) -> bool:
+        """Say whether a claimed delivery must go back unposted, and take it back if so."""
+        leads = self._behind.get(delivery.endpoint_id, ())
+        if not self.is_held(delivery.endpoint_id, now) and delivery.lead_id not in leads:
+            return False
+        self._returned.append(delivery)
+        self._behind.setdefault(delivery.endpoint_id, set()).add(delivery.lead_id)
+        return True
+
+    def claim(self, deliveries: Iterable[Delivery]) -> None:
+        """Note what comes from the table, where each lead's oldest comes first."""
+        for delivery in deliveries:
+            self._behind.get(delivery.endpoint_id, set()).discard(delivery.lead_id)
+
+    def catch_up(self, endpoint_id: str) -> None:
+        """Note that nothing of an endpoint is left in the table."""
+        self._behind.pop(endpoint_id, None)
+
+    def returning(self) -> set[str]:
+        """Return the endpoints to which something older goes back than waits in the table."""
+        return {delivery.endpoint_id for delivery in self._returned}
+
+    def unwritten(self) -> Unwritten:
+        """Return what is to be written now."""
+        return Unwritten(list(self._asked.values()), list(self._returned))
+
+    def settle(self, written: Unwritten) -> None:
+        """Forget what was written; more may have come meanwhile."""
+        for hold in written.holds:
+            if self._asked.get(hold.endpoint_id) is hold:
+                del self._asked[hold.endpoint_id]
+        del self._returned[: len(written.returned)]
+
+    def _raise(self, hold: Hold) -> None:
+        known = self._until.get(hold.endpoint_id, hold.until)
+        self._until[hold.endpoint_id] = max(known, hold.until)
