@@ -98,6 +98,7 @@ bench: setup kafka ## All of them at small sizes, one after another
 bench-kill: setup kafka ## Kill every part at random: nothing lost, nothing doubled
 bench-relay: setup ## Order and completeness under slow writers, beside a naive reader
 bench-loop: setup kafka ## Leads per second and time through the loop, beside three other chains
+bench-posting: setup ## What posting a webhook takes of a core, beside aiohttp's client
 bench-clocks: setup ## How late timers fire
 bench-score-truth: setup ## The score beside an independent slow reference
 bench-scoring: setup ## How fast leads are scored, beside cel-python and plain Python
@@ -105,9 +106,9 @@ bench-replay: setup ## The demo's quarter twice from one seed, byte for byte
 bench-agreements: setup ## Broken agreements, one fault each, and a sound one
 bench-backtest: setup ## A backtest of a million leads from CSV files: time and memory
 bench-learning: setup ## Points that outcomes suggest, on a real funnel (LEADLOOP_DATA=folder)
-.PHONY: bench-kill bench-relay bench-loop bench-clocks bench-replay
+.PHONY: bench-kill bench-relay bench-loop bench-posting bench-clocks bench-replay
 .PHONY: bench-score-truth bench-scoring bench-backtest bench-learning bench-agreements
-bench-kill bench-relay bench-loop bench-clocks bench-replay \
+bench-kill bench-relay bench-loop bench-posting bench-clocks bench-replay \
 bench-score-truth bench-scoring bench-backtest bench-learning bench-agreements:
 	@$(PY) -m bench.$(subst -,_,$(@:bench-%=%)) $(ARGS)
 

@@ -17,6 +17,7 @@ SMALL: Final = {
     "bench.replay": ("--size", "small"),
     "bench.score_truth": ("--cases", "2000"),
     "bench.scoring": ("--leads", "300"),
+    "bench.posting": ("--posts", "1000"),
     "bench.relay": ("--seconds", "8"),
     "bench.clocks": ("--timers", "500", "--seconds", "5"),
     "bench.loop": ("--leads", "5000", "--assembled-leads", "500", "--seconds", "10"),

@@ -70,7 +70,7 @@ async def test_nobody_listening_is_told(poster):
     answer = await poster("http://127.0.0.1:9/hook", {}, b"{}")
 
     assert answer.status is None
-    assert "ClientConnectorError" in answer.error
+    assert "ConnectionRefusedError: " in answer.error
 
 
 @pytest.mark.parametrize(
