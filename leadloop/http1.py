@@ -213,10 +213,14 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser."""
-        if len(name) == len(_RETRY_AFTER) and name.lower() == _RETRY_AFTER and not self._status:
-            self._retry_after = self._retry_after or value[:_RETRY_AFTER_LENGTH_MAX].decode(
-                "latin-1"
-            )
+        if self._status:
+            return
+        if b"\0" in value:
+            # Lenient about much else; but this no recipient may take (RFC 9110, 5.5).
+            self._end(BadAnswer("a header holds a zero byte"))
+        elif len(name) == len(_RETRY_AFTER) and name.lower() == _RETRY_AFTER:
+            text = value[:_RETRY_AFTER_LENGTH_MAX].decode("latin-1")
+            self._retry_after = self._retry_after or text
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""

@@ -141,6 +141,7 @@ ANSWERS = {
     "no status": (b"HTTP/1.1 000 OK\r\ncontent-length: 0\r\n\r\n", Heard(BadAnswer, False)),
     "no HTTP": (b"220 mail.example ESMTP\r\n", Heard(BadAnswer, False)),
     "a name with a space": (OK + b"x y: 1\r\n\r\n", Heard(BadAnswer, False)),
+    "a zero byte": (OK + b"x-a: \0\r\ncontent-length: 0\r\n\r\n", Heard(BadAnswer, False)),
     "two lengths": (
         OK + b"content-length: 2\r\ncontent-length: 3\r\n\r\nok!",
         Heard(BadAnswer, False),
