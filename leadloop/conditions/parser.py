@@ -181,10 +181,10 @@ class _Parser:
             operand = self._member()
             return Not(operand, start=start, end=self._end) if count % 2 else operand
         count = self._count("-")
-        if count and self._token.kind in _SIGNED:
-            # The sign next to a number is a part of it: only so is the least int in range.
+        if count == 1 and self._token.kind in _SIGNED:
+            # A single sign is a part of its number: only so is the least int in range.
             self._next -= 1
-            count -= 1
+            count = 0
         operand = self._member()
         return Negative(operand, start=start, end=self._end) if count % 2 else operand
 
