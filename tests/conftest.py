@@ -31,11 +31,20 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 2 << 30
 OURS = "leadloop-tests-"
 
+# How wide the terminal is, readline tells all processes started after it: the workers too.
+for told in ("COLUMNS", "LINES"):
+    os.environ.pop(told, None)
+
 # Machines are shared and slow at times: no test looks at how long an example takes.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Take half as many workers again as there are cores: tests wait more than they compute."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture(autouse=True)
