@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -171,11 +172,19 @@ def topic_prefix() -> str:
 
 
 POLL = timedelta(milliseconds=20)
+# For what must come, however busy the machine is: only a test that fails waits as long.
+PATIENCE_SECONDS = 120
+Found = TypeVar("Found")
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> object:
-    """Let others run until the condition holds; return what it gives, fail if not in time."""
-    async with asyncio.timeout(seconds):
+async def until(condition: Callable[[], Found]) -> Found:
+    """Let others run until the condition holds; return what it gives, fail if it never does."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (found := condition()):
-            await sleep_until_woken(asyncio.Event(), POLL)
+            await a_moment()
         return found
+
+
+async def a_moment() -> None:
+    """Let others run, those in other processes too."""
+    await sleep_until_woken(asyncio.Event(), POLL)

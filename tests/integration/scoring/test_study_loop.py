@@ -17,7 +17,7 @@ from services.scoring.studies.loop import TAKES_MAX, TRIES_MAX, UNSEEN_FOR, Stud
 from services.scoring.studies.news import Done, Failed, Order, line_of_order, news_of
 from services.scoring.studies.requests import BacktestIn, SimulationIn
 from tests.asgi import Client
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE_SECONDS, ROOT
 from tests.integration.scoring.studies import (
     MEMORY_MB_MAX,
     TEXT,
@@ -258,7 +258,7 @@ async def test_a_process_ends_when_its_service_is_killed(database_url):
     # As the system does with the pipes of a service that is gone.
     process.stdin.close()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await process.wait() == 1
 
 
