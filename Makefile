@@ -14,6 +14,12 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 CODE := $(wildcard leadloop services deploy bench tests)
 SIZE ?= full
 ARGS ?=
+# Tests run side by side, unless some are chosen: those are looked at, one after another.
+WORKERS ?= $(if $(ARGS),0,auto)
+PYTEST = $(PY) -m pytest --numprocesses $(WORKERS)
+
+# Most of what is started is short-lived; without kept bytecode all of it compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
@@ -56,20 +62,20 @@ format: setup ## Format the code and fix what ruff can fix
 	@ruff check --fix $(CODE)
 
 .PHONY: test
-test: setup kafka ## All tests; starts the PostgreSQL and the Kafka they need
-	@$(PY) -m pytest $(ARGS)
+test: setup kafka ## All tests, side by side; starts the PostgreSQL and the Kafka they need
+	@$(PYTEST) $(ARGS)
 
 .PHONY: test-unit
 test-unit: setup ## Tests that need only Python
-	@$(PY) -m pytest $(wildcard tests/unit tests/property tests/contract) $(ARGS)
+	@$(PYTEST) $(wildcard tests/unit tests/property tests/contract) $(ARGS)
 
 .PHONY: test-integration
 test-integration: setup kafka ## Tests against a real PostgreSQL and a real Kafka
-	@$(PY) -m pytest tests/integration $(ARGS)
+	@$(PYTEST) tests/integration $(ARGS)
 
 .PHONY: e2e
 e2e: setup kafka ## The four processes, from a webhook to a signed delivery
-	@$(PY) -m pytest tests/e2e $(ARGS)
+	@$(PYTEST) tests/e2e $(ARGS)
 
 ##@ The contract
 .PHONY: proto
@@ -118,7 +124,7 @@ kafka: .kafka/.fetched ## Fetch the jars of the Kafka broker
 
 .PHONY: clean
 clean: ## Remove what runs and tools left; keeps .venv and the broker's jars
-	@rm -rf build dist *.egg-info .stack .bench .leadloop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf build dist *.egg-info .stack .test .bench .leadloop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find leadloop services deploy bench tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: a target runs again only when what it depends on changed.

@@ -5,30 +5,47 @@ import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from leadloop.clock import VirtualClock
 from leadloop.database import Database
 from leadloop.ids import Ids
 from leadloop.logs import configure
 from leadloop.loop import sleep_until_woken
+from leadloop.postgres import Postgres, is_alive
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("intake", "scoring", "handoff", "feedback")
 MONDAY_MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEST_FOLDER = ROOT / ".test"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 2 << 30
+OURS = "leadloop-tests-"
+
+# How wide the terminal is, readline tells all processes started after it: the workers too.
+for told in ("COLUMNS", "LINES"):
+    os.environ.pop(told, None)
 
 # Machines are shared and slow at times: no test looks at how long an example takes.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Take half as many workers again as there are cores: tests wait more than they compute."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture(autouse=True)
@@ -48,44 +65,72 @@ def ids() -> Ids:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def data_folder() -> Iterator[Path]:
+    """Keep the servers' data in memory: making and dropping databases keeps a disk busy."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
+    parent = MEMORY if has_room else TEST_FOLDER
+    for left in parent.glob(f"{OURS}*"):
+        if not is_alive(int(left.name.removeprefix(OURS))):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = parent / f"{OURS}{os.getpid()}"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(data_folder: Path) -> Iterator[str]:
     """Name a server: TEST_POSTGRES_URL, or an embedded one of this session."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    from leadloop.postgres import Postgres
-
-    folder = TEST_FOLDER / f"postgres-{os.getpid()}"
-    with Postgres(folder, durable=False) as server:
+    with Postgres(data_folder / "postgres", durable=False) as server:
         yield server.url
-    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Server:
+    """Makes databases and drops them, over one connection that it keeps."""
+
+    def __init__(self, url: str, admin: AsyncConnection) -> None:
+        self._url = url
+        self._admin = admin
+
+    @asynccontextmanager
+    async def database(self, template: str = "template1") -> AsyncIterator[str]:
+        """Give the address of a new database, which is dropped afterwards."""
+        name = f"test_{secrets.token_hex(6)}"
+        # Files copied whole, not page by page through the log, are made and dropped faster.
+        copied = f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'
+        await self._admin.execute(text(copied))
+        yield make_url(self._url).set(database=name).render_as_string(hide_password=False)
+        await self._admin.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 @pytest_asyncio.fixture(scope="session")
-async def template_database(postgres_url: str) -> AsyncIterator[str]:
-    """Migrate all rooms once; each test gets a copy."""
-    from leadloop.migrate import create_database, migrate
+async def server(postgres_url: str) -> AsyncIterator[Server]:
+    engine = create_async_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as admin:
+        yield Server(postgres_url, admin)
+    await engine.dispose()
 
-    name = f"template_{secrets.token_hex(6)}"
-    await create_database(postgres_url, name)
-    url = _with_database(postgres_url, name)
-    for room in ROOMS:
-        versions = ROOT / "services" / room / "migrations"
-        if versions.is_dir():
-            await migrate(url, room, versions)
-    await migrate(url, "kit", ROOT / "tests" / "kit_migrations")
-    yield name
-    await _drop(postgres_url, name)
+
+@pytest_asyncio.fixture(scope="session")
+async def template_database(server: Server) -> AsyncIterator[str]:
+    """Migrate all rooms once; each test gets a copy."""
+    from leadloop.migrate import migrate
+
+    async with server.database() as url:
+        for room in ROOMS:
+            await migrate(url, room, ROOT / "services" / room / "migrations")
+        await migrate(url, "kit", ROOT / "tests" / "kit_migrations")
+        yield make_url(url).database or ""
 
 
 @pytest_asyncio.fixture
-async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+async def database_url(server: Server, template_database: str) -> AsyncIterator[str]:
     """Give a migrated database of this test's own."""
-    name = f"test_{secrets.token_hex(6)}"
-    await _admin(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-    yield _with_database(postgres_url, name)
-    await _drop(postgres_url, name)
+    async with server.database(template_database) as url:
+        yield url
 
 
 MakeDatabase = Callable[[str], Database]
@@ -108,7 +153,7 @@ async def make_database(
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
+def kafka(data_folder: Path) -> Iterator[str]:
     """Name a broker: TEST_KAFKA, or one of our own for this session."""
     given = os.environ.get("TEST_KAFKA")
     if given:
@@ -116,12 +161,8 @@ def kafka() -> Iterator[str]:
         return
     from deploy.broker import Broker
 
-    folder = TEST_FOLDER / f"kafka-{os.getpid()}"
-    broker = Broker(folder)
-    broker.start()
-    yield broker.bootstrap
-    broker.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with Broker(data_folder / "kafka") as broker:
+        yield broker.bootstrap
 
 
 @pytest.fixture
@@ -131,32 +172,19 @@ def topic_prefix() -> str:
 
 
 POLL = timedelta(milliseconds=20)
+# For what must come, however busy the machine is: only a test that fails waits as long.
+PATIENCE_SECONDS = 120
+Found = TypeVar("Found")
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> object:
-    """Let others run until the condition holds; return what it gives, fail if not in time."""
-    async with asyncio.timeout(seconds):
+async def until(condition: Callable[[], Found]) -> Found:
+    """Let others run until the condition holds; return what it gives, fail if it never does."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (found := condition()):
-            await sleep_until_woken(asyncio.Event(), POLL)
+            await a_moment()
         return found
 
 
-def _with_database(url: str, name: str) -> str:
-    from sqlalchemy import make_url
-
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-async def _drop(url: str, name: str) -> None:
-    await _admin(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-async def _admin(url: str, statement: str) -> None:
-    from sqlalchemy import text
-    from sqlalchemy.ext.asyncio import create_async_engine
-    from sqlalchemy.pool import NullPool
-
-    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(statement))
-    await engine.dispose()
+async def a_moment() -> None:
+    """Let others run, those in other processes too."""
+    await sleep_until_woken(asyncio.Event(), POLL)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from leadloop.agreement.reader import sha256_of
 from services.cli import app
 from services.client import Refused
-from tests.conftest import TEST_FOLDER
+from tests.conftest import PATIENCE_SECONDS, TEST_FOLDER, a_moment
 from tests.e2e.loop import AGREEMENT, Loop, NotYet, stack_in
 
 pytestmark = pytest.mark.e2e
@@ -48,13 +48,13 @@ async def propose(loop: Loop, text: str) -> None:
 async def sign(loop: Loop, side: str, text: str) -> dict:
     """Sign again and again until there is an answer, as a person does whose tool failed."""
     said = {"side": side, "signer": SIGNERS[side], "text_sha256": sha256_of(text)}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 path = "/v1/agreements/default/sign"
                 return await loop.call("POST", "feedback", path, said)
             except (aiohttp.ClientError, NotYet):
-                await asyncio.sleep(0)
+                await a_moment()
 
 
 async def in_force(loop: Loop) -> tuple[int, str]:
@@ -72,16 +72,17 @@ async def scored(loop: Loop) -> tuple[int, int]:
 
 async def eventually_scored(loop: Loop, version: int) -> int:
     """Return the points once scoring works by a version; it must never go past it."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 found, points = await scored(loop)
             except (aiohttp.ClientError, AssertionError, NotYet):
-                await asyncio.sleep(0)
+                await a_moment()
                 continue
             assert found <= version
             if found == version:
                 return points
+            await a_moment()
 
 
 async def kill(loop: Loop, room: str) -> None:

@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from leadloop import signing
 from leadloop.clock import SystemClock
 from leadloop.signing import SignedMessage, Verdict
-from tests.conftest import TEST_FOLDER, until
+from tests.conftest import PATIENCE_SECONDS, TEST_FOLDER, a_moment, until
 from tests.e2e.loop import Loop, stack_in
 from tests.receivers import Receiver, listening
 
@@ -79,10 +79,6 @@ def routed(receiver: Receiver, prefix: str) -> list[dict]:
     ]
 
 
-async def eventually(condition):
-    return await until(condition, seconds=60)
-
-
 async def post(loop: Loop, prefix: str, number: int) -> None:
     """Post a lead again and again until it is taken, as a sender does."""
     fields = {
@@ -92,29 +88,29 @@ async def post(loop: Loop, prefix: str, number: int) -> None:
         "activity": "demo_request",
         "campaign": "spring",
     }
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 if await loop.post_lead(**fields) == 202:
                     return
             except aiohttp.ClientError:
-                await asyncio.sleep(0)
+                await a_moment()
 
 
 async def remembered(loop: Loop, lead_id: str) -> None:
     """Wait until feedback knows the lead: it reads patiently, and tests work in no time."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             with suppress(AssertionError):
                 timeline = await loop.call("GET", "feedback", f"/v1/timelines/{lead_id}")
                 assert "LeadCaptured" in str(timeline)
                 return
-            await asyncio.sleep(0)
+            await a_moment()
 
 
 async def test_a_lead_goes_round_the_loop(loop, crm, crm_secret, marketing):
     await post(loop, "ada", 1)
-    handoff = (await eventually(lambda: routed(crm, "ada-1")))[0]
+    handoff = (await until(lambda: routed(crm, "ada-1")))[0]
     await remembered(loop, handoff["lead_id"])
     path = f"/v1/handoffs/{handoff['handoff_id']}"
     await loop.call("POST", "handoff", f"{path}/accept", {"actor": "kim"})
@@ -123,19 +119,19 @@ async def test_a_lead_goes_round_the_loop(loop, crm, crm_secret, marketing):
     given_back = {"actor": "kim", "reason": "no_budget", "note": "next year"}
     await loop.call("POST", "handoff", f"{path}/recycle", given_back)
 
-    returned = (await eventually(lambda: events(marketing, "LeadReturned")))[0]
+    returned = (await until(lambda: events(marketing, "LeadReturned")))[0]
 
     assert handoff["owner"]["name"] == "kim"
     assert handoff["score"]["total"] == sum(p["points"] for p in handoff["score"]["parts"])
     assert returned["reason"] == "no_budget"
     assert returned["touch"]["campaign"] == "spring"
-    met = await eventually(lambda: events(crm, "ClockMet", handoff_id=handoff["handoff_id"]))
+    met = await until(lambda: events(crm, "ClockMet", handoff_id=handoff["handoff_id"]))
     assert met[0]["clock"]["kind"] == "CLOCK_KIND_ACCEPT"
 
 
 async def test_every_webhook_is_signed_and_carries_an_id_of_its_own(loop, crm, crm_secret):
     await post(loop, "signed", 1)
-    await eventually(lambda: routed(crm, "signed-1"))
+    await until(lambda: routed(crm, "signed-1"))
 
     key = signing.decode_secret(crm_secret)
     for one in crm.received:
@@ -155,7 +151,7 @@ async def test_nothing_is_lost_or_doubled_when_a_service_is_killed(loop, crm, cr
     await asyncio.to_thread(loop.stack.kill, room)
     await asyncio.to_thread(loop.stack.restart, room)
     await posting
-    await eventually(lambda: len({e["lead_id"] for e in routed(crm, f"killed-{room}")}) == 60)
+    await until(lambda: len({e["lead_id"] for e in routed(crm, f"killed-{room}")}) == 60)
 
     handoffs = {(e["lead_id"], e["handoff_id"]) for e in routed(crm, f"killed-{room}")}
     assert len(handoffs) == 60
@@ -178,7 +174,7 @@ async def test_a_service_that_stands_still_for_half_a_minute_keeps_its_place(
     await asyncio.to_thread(subprocess.run, ["sleep", str(PAUSE_SECONDS)], check=True)
     os.kill(process, signal.SIGCONT)
 
-    assert await eventually(lambda: routed(crm, "paused-1"))
+    assert await until(lambda: routed(crm, "paused-1"))
     assert await members(loop, "scoring") == before
 
 

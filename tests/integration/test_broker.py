@@ -1,10 +1,8 @@
 """The development broker keeps what it took, over a kill, and never outlives its owner."""
 
-import os
-import signal
-import subprocess
+import asyncio
 import sys
-import time
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.broker import Broker, Unavailable
 from deploy.child import Child, DidNotStart, wait_until_ready
+from leadloop.postgres import is_alive
+from tests.conftest import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.integration
 
@@ -61,44 +61,22 @@ async def test_what_was_sent_before_a_kill_is_read_after_it(broker: Broker) -> N
     assert await read(broker, "kept", 2) == [b"one", b"two"]
 
 
-def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+async def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
         "import signal, sys; from pathlib import Path; from deploy.child import Child\n"
         "child = Child(['sleep', '60'], log=Path(sys.argv[1]))\n"
         "child.start(); print(child.pid, flush=True); signal.pause()"
     )
-    owner = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "log")],
-        stdout=subprocess.PIPE,
-        text=True,
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, str(tmp_path / "log"), stdout=PIPE
     )
     assert owner.stdout is not None
-    orphan = int(owner.stdout.readline())
+    orphan = int(await owner.stdout.readline())
 
-    owner.send_signal(signal.SIGKILL)
-    owner.wait()
-    owner.stdout.close()
+    owner.kill()
+    await owner.wait()
 
-    assert ends_within(orphan, seconds=5)
-
-
-def ends_within(pid: int, *, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not is_alive(pid):
-            return True
-        time.sleep(0)
-    return False
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        # The dead stay listed until someone asks for their status; in a container nobody may.
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"
+    await until(lambda: not is_alive(orphan))
 
 
 def test_missing_jars_name_the_command_that_fetches_them(tmp_path: Path) -> None:
@@ -113,6 +91,6 @@ def test_a_program_that_ends_early_shows_the_end_of_its_log(tmp_path: Path) -> N
     child.start()
 
     with pytest.raises(DidNotStart, match="no such port"):
-        wait_until_ready(child, lambda: False, timeout_seconds=5)
+        wait_until_ready(child, lambda: False, timeout_seconds=PATIENCE_SECONDS)
 
     child.stop()

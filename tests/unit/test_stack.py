@@ -11,12 +11,13 @@ import pytest
 from deploy.child import Child
 from deploy.lock import FolderLock, Taken
 from deploy.watch import RESTARTS_MAX, Watch
+from tests.conftest import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
 
 def until_ended(child: Child) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while child.is_running:
         assert time.monotonic() < deadline
 

@@ -1,17 +1,13 @@
 """The demo's quarter on the real services: complete, on time, fair, the same again."""
 
-import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest_asyncio
-from sqlalchemy import make_url
 from starlette.types import ASGIApp
 
 from leadloop.events import decode, moment
-from leadloop.migrate import create_database
 from leadloop.v1 import handoff_pb2 as handoff
 from leadloop.v1 import lead_pb2 as lead
 from leadloop.v1 import outcome_pb2 as outcome
@@ -21,7 +17,7 @@ from services.demo.company import ABSENCE, END, holidays, office_hours
 from services.demo.people import HEROINE
 from services.demo.quarter import Happened, open_quarter, run_quarter
 from services.handoff.calendar import used
-from tests.conftest import _drop
+from tests.conftest import Server
 
 
 @dataclass
@@ -38,19 +34,11 @@ class Lived:
         return [decode(one.type, one.value) for one in self.happened if one.type == name]
 
 
-@asynccontextmanager
-async def an_empty_database(postgres_url: str) -> AsyncIterator[str]:
-    name = f"demo_{secrets.token_hex(6)}"
-    await create_database(postgres_url, name)
-    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    await _drop(postgres_url, name)
-
-
 @pytest_asyncio.fixture(scope="module")
-async def lived(postgres_url: str) -> AsyncIterator[Lived]:
+async def lived(server: Server) -> AsyncIterator[Lived]:
     happened: list[Happened] = []
     async with (
-        an_empty_database(postgres_url) as url,
+        server.database() as url,
         open_quarter(url, size="small", seed=2, record=happened.append) as quarter,
     ):
         await quarter.live()
@@ -165,13 +153,13 @@ async def test_the_reports_tell_what_was_published(lived: Lived):
 
 
 async def test_one_seed_publishes_the_same_events_again_and_another_does_not(
-    postgres_url: str,
+    server: Server,
 ):
     runs: list[list[Happened]] = []
 
     for seed in (1, 1, 2):
         happened: list[Happened] = []
-        async with an_empty_database(postgres_url) as url:
+        async with server.database() as url:
             await run_quarter(url, size="tiny", seed=seed, record=happened.append)
         runs.append(happened)
 

@@ -13,6 +13,7 @@ from leadloop.delivery import DELIVERIES, READ_ALL_EVERY, Limits, enqueue
 from leadloop.outbox import Promise, promise
 from leadloop.signing import SignedMessage, Verdict
 from leadloop.v1.handoff_pb2 import HandoffRouted
+from tests.conftest import PATIENCE_SECONDS
 from tests.receivers import listening
 from tests.webhooks import (
     SECRET,
@@ -273,7 +274,7 @@ async def test_a_slow_endpoint_does_not_hold_up_another(database, make_loop, rec
         await add_endpoint(database, quick.url)
         await queue(database, *(accepted(f"lead-{n}") for n in range(6)))
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(quick.received) < 6:
                 await loop.run_once(clock.now())
 

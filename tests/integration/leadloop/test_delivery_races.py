@@ -16,7 +16,7 @@ from leadloop.delivery import (
     enqueue,
 )
 from leadloop.outbox import Promise, promise
-from tests.conftest import until
+from tests.conftest import PATIENCE_SECONDS, until
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
 
 
@@ -272,7 +272,7 @@ async def done_or_locked_out(database, task: asyncio.Task[object]) -> None:
         SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
         WHERE datname = current_database() AND NOT granted
     """)
-    async with asyncio.timeout(20), database.single() as connection:
+    async with asyncio.timeout(PATIENCE_SECONDS), database.single() as connection:
         while not (task.done() or await connection.scalar(waiting)):
             pass
 

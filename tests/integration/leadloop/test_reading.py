@@ -18,7 +18,7 @@ from leadloop.consumer import KafkaTransport, create_topics
 from leadloop.errors import Retry
 from leadloop.events import topics as contract_topics
 from leadloop.records import Record
-from tests.conftest import until
+from tests.conftest import a_moment, until
 
 TOPIC = "leads.v1"
 FEW, MANY = 2, 6
@@ -50,7 +50,7 @@ class Replica:
             try:
                 return await self.transport.publish(batch)
             except Retry:
-                await asyncio.sleep(0)
+                await a_moment()
 
     async def __aenter__(self) -> "Replica":
         self._reading = asyncio.create_task(self.transport.run())

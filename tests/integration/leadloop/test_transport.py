@@ -10,7 +10,7 @@ from leadloop.consumer import KafkaTransport, create_topics
 from leadloop.errors import Retry
 from leadloop.records import Record
 from leadloop.transport import LocalTransport
-from tests.conftest import until
+from tests.conftest import a_moment, until
 
 
 class Group:
@@ -59,7 +59,7 @@ async def publish(transport, batch: list[Record]) -> None:
         try:
             return await transport.publish(batch)
         except Retry:
-            await asyncio.sleep(0)
+            await a_moment()
 
 
 async def test_every_group_of_a_topic_gets_every_record(transport, run):

@@ -11,6 +11,7 @@ from leadloop.database import Database
 from services.scoring import store
 from services.scoring.rescore import RescoreLoop
 from services.scoring.tables import LeadState
+from tests.conftest import PATIENCE_SECONDS
 from tests.integration.scoring.builders import ONE
 
 
@@ -39,7 +40,7 @@ def kinds(events: Sequence[Message]) -> list[str]:
 async def until_one_waits(database: Database) -> None:
     """Return when a transaction of this database waits for a lock."""
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await _scalar(database, waiting):
             pass
 

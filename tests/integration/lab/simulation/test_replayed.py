@@ -1,34 +1,28 @@
 """The simulation and the real services agree: on the demo's quarter, event for event."""
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import make_url
 
-from leadloop.migrate import create_database
 from services.demo import company
 from services.demo.quarter import Happened, run_quarter
 from services.lab.simulation.history import from_ledger
 from services.lab.simulation.trial import read_trial
-from tests.conftest import _drop
+from tests.conftest import Server
 from tests.integration.lab.simulation.replayed import lead_of, live_again, told_by_services
 
 SIZE, SEED = "small", 2
 
 
 @pytest_asyncio.fixture(scope="module")
-async def lived(postgres_url: str) -> AsyncIterator[tuple[str, list[Happened]]]:
-    name = f"demo_{secrets.token_hex(6)}"
-    await create_database(postgres_url, name)
-    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+async def lived(server: Server) -> AsyncIterator[tuple[str, list[Happened]]]:
     told: list[Happened] = []
-    await run_quarter(url, size=SIZE, seed=SEED, record=told.append)
-    yield url, told
-    await _drop(postgres_url, name)
+    async with server.database() as url:
+        await run_quarter(url, size=SIZE, seed=SEED, record=told.append)
+        yield url, told
 
 
 @pytest.fixture(scope="module")
