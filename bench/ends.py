@@ -26,7 +26,7 @@ from leadloop.clock import SystemClock
 from leadloop.consumer import KafkaTransport
 from leadloop.database import Database, Work
 from leadloop.delivery import DeliveryLoop, enqueue
-from leadloop.delivery_schema import DELIVERIES, ENDPOINTS
+from leadloop.delivery_schema import ATTEMPTS, DELIVERIES, ENDPOINTS, HELD
 from leadloop.endpoint_store import NewEndpoint
 from leadloop.events import Envelope, moment, timestamp
 from leadloop.ids import Ids
@@ -123,7 +123,8 @@ async def run_end(stage: int, url: str, kafka: str, *, door: int, receiver: int)
     """Run the first or the last stage until ended."""
     name = f"{NAME}{stage}"
     database = Database(url, name, clock=SystemClock(), ids=Ids())
-    tables = (OUTBOX, INBOX, PARKED, TIMERS, ENDPOINTS, DELIVERIES, bare.TABLES)
+    deliveries = (ENDPOINTS, DELIVERIES, ATTEMPTS, HELD)
+    tables = (OUTBOX, INBOX, PARKED, TIMERS, *deliveries, bare.TABLES)
     await ground.make_schema(database, *tables)
     handlers: dict[type[Message], Handler] = {}
     loops: list[Loop] = []

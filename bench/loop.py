@@ -155,7 +155,8 @@ def _warm_up(whole: Whole, sizes: Sizes, phase: Phase) -> None:
         *("--first", str(phase.first), "--count", str(sizes.warm_up)),
         port=phase.port,
     )
-    _wait(whole, "leads to warm up", before + sizes.warm_up)
+    if _wait(whole, "leads to warm up", before + sizes.warm_up) < before + sizes.warm_up:
+        raise RuntimeError("not every lead to warm up came: see the logs, with --keep")
     posting.finish()
 
 
