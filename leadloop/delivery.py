@@ -226,16 +226,12 @@ class DeliveryLoop:
             return []
         if now - self._read_all_at >= READ_ALL_EVERY:
             self._lows, self._read_all_at = {}, now
-        returning = self._holding.returning()
-        ready = [
-            one
-            for one in self._endpoints
-            if one not in returning and not self._holding.is_held(one, now)
-        ]
+        ready = self._ready(now)
         self._direct.begin_look(ready)
         rooms = self._rooms(ready)
         if not rooms:
             return []
+        self._holding.begin_claim(room.endpoint_id for room in rooms)
         async with self._database.transaction() as work:
             due = await delivery_store.lease(
                 work.connection, rooms, limit=free, now=now, until=now + LEASE
@@ -243,6 +239,17 @@ class DeliveryLoop:
         self._holding.claim(due)
         self._raise_lows(rooms, due, is_cut=len(due) == free, now=now)
         return [(self._endpoints[delivery.endpoint_id], delivery) for delivery in due]
+
+    def _ready(self, now: datetime) -> list[str]:
+        """Return the endpoints of which the table may be read."""
+        returning = self._holding.returning()
+        return [
+            one
+            for one in self._endpoints
+            if one not in returning
+            and not self._holding.is_held(one, now)
+            and not (self._under_way_to[one] and self._holding.drains(one))
+        ]
 
     def _rooms(self, endpoints: Iterable[str]) -> list[Room]:
         """Return how many more posts each endpoint may get now.
@@ -307,7 +314,8 @@ class DeliveryLoop:
             await asyncio.wait([before])
         began = clock.now()
         if began > delivery.lease_until - timedelta(seconds=TIMEOUT_SECONDS):
-            # Too much of the lease went by waiting: the delivery comes up again by itself.
+            # Too much of the lease went by waiting: it is claimed anew, before what is newer.
+            self._holding.give_back(delivery)
             return
         if self._holding.must_wait(delivery, began):
             return

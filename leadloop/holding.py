@@ -40,6 +40,8 @@ class Holding:
     _returned: list[Delivery] = field(default_factory=list)
     # The leads, by endpoint, of which something went back: what is newer must not overtake it.
     _behind: dict[str, set[str]] = field(default_factory=dict)
+    # Endpoints of which something newer may be on its way to be posted or to go back.
+    _draining: set[str] = field(default_factory=set)
 
     def read(self, endpoints: Mapping[str, Endpoint]) -> None:
         """Take over what the database says, and keep what it does not know yet."""
@@ -67,14 +69,33 @@ class Holding:
         leads = self._behind.get(delivery.endpoint_id, ())
         if not self.is_held(delivery.endpoint_id, now) and delivery.lead_id not in leads:
             return False
+        self.give_back(delivery)
+        return True
+
+    def give_back(self, delivery: Delivery) -> None:
+        """Let a claimed delivery go back unposted, and what is newer of its lead behind it."""
         self._returned.append(delivery)
         self._behind.setdefault(delivery.endpoint_id, set()).add(delivery.lead_id)
-        return True
+        self._draining.add(delivery.endpoint_id)
+
+    def drains(self, endpoint_id: str) -> bool:
+        """Say whether nothing may be claimed for an endpoint while anything is under way to it.
+
+        What went back would be claimed, and let go, before the last that is behind it had its
+        turn to go back, too.
+        """
+        return endpoint_id in self._draining
+
+    def begin_claim(self, endpoint_ids: Iterable[str]) -> None:
+        """Note that the table is read for these endpoints: nothing of them is draining."""
+        self._draining.difference_update(endpoint_ids)
 
     def claim(self, deliveries: Iterable[Delivery]) -> None:
         """Note what comes from the table, where each lead's oldest comes first."""
         for delivery in deliveries:
-            self._behind.get(delivery.endpoint_id, set()).discard(delivery.lead_id)
+            # What went back since the reading began is not in what was read.
+            if delivery.endpoint_id not in self._draining:
+                self._behind.get(delivery.endpoint_id, set()).discard(delivery.lead_id)
 
     def catch_up(self, endpoint_id: str) -> None:
         """Note that nothing of an endpoint is left in the table."""

@@ -379,6 +379,29 @@ async def test_nothing_overtakes_what_could_not_go_back_while_the_database_was_a
     assert arrived == [1, 2, 3, 4]
 
 
+async def test_what_waited_its_lease_away_is_not_overtaken(database, make_loop, clock):
+    """A slow answer holds up the lead's next event for longer than its lease lets it wait."""
+    answered, tried = asyncio.Event(), list[int]()
+
+    async def post(url, headers, body):
+        tried.append(orjson.loads(body)["data"]["sequence"])
+        await answered.wait()
+        return Answer(204)
+
+    loop = make_loop(post=post)
+    await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    await loop.run_once(clock.now())
+    clock.advance_to(clock.now() + 11 * SECOND)
+    answered.set()
+    await queue(database, accepted("lead-1", 3))
+    await run_until_idle(loop, clock)
+
+    assert tried == [1, 2, 3]
+    assert await deliveries(database, "state, attempt") == [("delivered", 1)] * 3
+
+
 async def test_a_pause_is_shown_until_it_is_over(database, client, make_loop, receiver, clock):
     endpoint = await add_endpoint(database, receiver.url)
     throttle(receiver)

@@ -82,8 +82,31 @@ def test_a_newer_delivery_waits_until_what_went_back_was_claimed_again():
     assert holding.must_wait(newer, later)
     assert not holding.must_wait(another, later)
     assert holding.returning() == {"e-1"}
+    holding.begin_claim(["e-1"])
     holding.claim([DELIVERY, newer])
     assert not holding.must_wait(DELIVERY, later)
+
+
+def test_an_endpoint_drains_from_what_goes_back_until_it_is_claimed_for():
+    holding = Holding()
+    assert not holding.drains("e-1")
+
+    holding.give_back(DELIVERY)
+    assert holding.drains("e-1")
+
+    holding.begin_claim(["e-1"])
+    assert not holding.drains("e-1")
+
+
+def test_what_goes_back_during_a_claim_is_not_taken_for_claimed():
+    holding = Holding()
+    older = DELIVERY._replace(id="d-0")
+    holding.begin_claim(["e-1"])
+    holding.give_back(DELIVERY)
+
+    holding.claim([older])
+
+    assert holding.must_wait(DELIVERY._replace(id="d-2"), NOW)
 
 
 def test_nobody_waits_once_the_table_is_read_up():
