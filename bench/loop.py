@@ -10,6 +10,7 @@ import typer
 from bench import chain, cores, ground, report
 from bench.chain import ASSEMBLED, BARE, FedChain, Place, Throughput, between_ends
 from bench.poster import Posted
+from bench.pressure import Pressure, Stalled
 from bench.whole import Whole, wait_for
 from deploy.broker import free_port
 from leadloop.postgres import DATABASE
@@ -86,10 +87,14 @@ class Passage:
     Attributes:
         fast: Its throughput.
         ms: Of each lead of the steady phase, from its 2xx to the CRM.
+        stalled_fast: How much of the time at full speed work stood still on this machine.
+        stalled: The same of the steady phase.
     """
 
     fast: Throughput
     ms: Sequence[float]
+    stalled_fast: Stalled
+    stalled: Stalled
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,11 @@ class Beside:
 def measure(whole: Whole, sizes: Sizes) -> Passage:
     """Measure the loop at full speed, then at a constant rate."""
     _warm_up(whole, sizes, Phase(FIRST_WARM_UP))
+    pressure = Pressure()
     fast = _at_full_speed(whole, sizes, Phase(FIRST_FAST), whole.services())
-    return Passage(fast, _steadily(whole, sizes))
+    stalled_fast, pressure = pressure.stalled(), Pressure()
+    ms = _steadily(whole, sizes)
+    return Passage(fast, ms, stalled_fast, pressure.stalled())
 
 
 def measure_beside(whole: Whole, other: FedChain, leads: int) -> Throughput:
@@ -257,6 +265,12 @@ def _present(sizes: Sizes, passage: Passage, beside: Beside) -> None:
         BARE.name: bare,
         ASSEMBLED.name: assembled,
     }
+    _show_ways(ways)
+    _show_times(passage, sizes.rate)
+    report.last_line(figures)
+
+
+def _show_ways(ways: Mapping[str, Throughput]) -> None:
     report.table(
         "Webhook to CRM over four processes, and three chains of four stages",
         ("", "leads/s", "cores kept busy", "ms of a core for each lead"),
@@ -267,12 +281,27 @@ def _present(sizes: Sizes, passage: Passage, beside: Beside) -> None:
         ("", *ways),
         _by_part(tuple(ways.values())),
     )
+
+
+def _show_times(passage: Passage, rate: int) -> None:
     report.table(
-        f"Webhook's 2xx to the CRM at {sizes.rate} leads a second",
+        f"Webhook's 2xx to the CRM at {rate} leads a second",
         ("", "p50", "p99", "max"),
-        [("ms", figures.p50_ms, figures.p99_ms, report.quantile(passage.ms, 1))],
+        [("ms", *(report.quantile(passage.ms, share) for share in (0.5, 0.99, 1)))],
     )
-    report.last_line(figures)
+    # A time that the disk made is not the loop's.
+    report.table(
+        "How much of the time work stood still on this machine",
+        ("", "something, for a core", "everything, for the disk"),
+        [
+            ("leadloop at full speed", *map(_percent, passage.stalled_fast)),
+            (f"leadloop at {rate} leads a second", *map(_percent, passage.stalled)),
+        ],
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "not told" if share is None else f"{share:.0%}"
 
 
 def _row(way: Throughput) -> tuple[float, str, str]:
