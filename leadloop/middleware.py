@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import Mount, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadloop import metrics, problems, tracing
@@ -195,8 +195,13 @@ def _route_not_reached(scope: Scope) -> str:
 @lru_cache(_APPS_MAX)
 def _templates(app: FastAPI) -> list[tuple[Pattern[str], str]]:
     """Return what the paths of an app's routes look like, and their templates."""
-    paths = [route.path for route in iter_route_contexts(app.routes)]
-    return [(compile_path(path)[0], path) for path in paths if path]
+    routes = [(route.path, route.original_route) for route in iter_route_contexts(app.routes)]
+    return [
+        # A mount answers for all that is below it.
+        (compile_path(path + "/{below:path}" if isinstance(route, Mount) else path)[0], path)
+        for path, route in routes
+        if path
+    ]
 
 
 def _sqlstate(error: Exception) -> str:

@@ -92,7 +92,7 @@ def _paths(service: Service) -> list[str]:
 
 def _own_app(services: Sequence[Service]) -> FastAPI:
     """Make the app that answers for all services: probes, metrics, one documentation."""
-    app = FastAPI(title="Leadloop", version="v1")
+    app = web.documented(title="Leadloop", version="v1")
     problems.install(app)
     app.openapi = lambda: merged_openapi([service.api for service in services])  # type: ignore[method-assign]  # FastAPI's documented way to give another schema
 

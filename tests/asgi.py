@@ -1,5 +1,6 @@
 """Talk to an ASGI app of this process, one request at a time or many at once."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,11 +88,14 @@ class _Exchange:
     """One request's two directions."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = list(chunks)
+        self._chunks = list(chunks) or [b""]
         self._sent: list[Message] = []
 
     async def receive(self) -> Message:
-        body = self._chunks.pop(0) if self._chunks else b""
+        if not self._chunks:
+            # A client that stays: who asks on waits for its leaving.
+            await asyncio.Event().wait()
+        body = self._chunks.pop(0)
         return {"type": "http.request", "body": body, "more_body": bool(self._chunks)}
 
     async def send(self, message: Message) -> None:

@@ -405,8 +405,25 @@ async def test_other_callers_are_not_let_in(guarded, authorization):
 async def test_probes_and_documentation_need_no_token(guarded):
     client = Client(guarded, host="203.0.113.9")
 
-    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
+    for path in (
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/docs/static/swagger-ui.css",
+    ):
         assert (await client.get(path)).status == 200
+
+
+async def test_the_documentation_is_whole_without_a_third_party(client):
+    page = (await client.get("/docs")).body.decode()
+
+    parts = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+
+    assert len(parts) == 3, page
+    for part in parts:
+        assert (await client.get(part)).status == 200, part
 
 
 @pytest.mark.parametrize(
@@ -487,6 +504,8 @@ async def test_requests_are_counted_by_route_template(client):
     ("path", "route", "status"),
     [
         ("/docs", "/docs", 200),
+        ("/docs/static/swagger-ui.css", "/docs/static", 200),
+        ("/docs/static/nothing", "/docs/static", 404),
         ("/openapi.json", "/openapi.json", 200),
         ("/v1/people/17", "/v1/people/{person_id}", 401),
         ("/v1/nothing", "unmatched", 401),
