@@ -2,7 +2,9 @@
 
 import pytest
 
+from leadloop.database import TooOld
 from services import cli
+from services.commands.starting import Unusable, start
 
 
 @pytest.fixture
@@ -69,3 +71,26 @@ def test_a_misspelt_variable_is_told_and_stops_nothing(told):
 
     assert code == 1
     assert lines[0] == "LEADLOOP_BODY_BYTE_MAX is not read; was LEADLOOP_BODY_BYTES_MAX meant?"
+
+
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("LEADLOOP_INTAKE_DATABASE_URL", "LEADLOOP_INTAKE_DATABASE_URL"),
+        ("LEADLOOP_SCORING_DATABASE_URL", "LEADLOOP_DATABASE_URL"),
+    ],
+)
+def test_a_server_that_is_too_old_is_named_by_the_variable_that_leads_to_it(
+    monkeypatch, variable, named
+):
+    url = "postgresql+asyncpg://db/leadloop"
+    monkeypatch.setenv(variable, url)
+
+    async def begin() -> None:
+        raise ExceptionGroup("", [TooOld("14.17", url, "intake")])
+
+    with pytest.raises(Unusable) as refused:
+        start(begin())
+    assert str(refused.value) == (
+        f"{named}: expected PostgreSQL 15 or later, found 14.17 at db:5432/leadloop"
+    )
