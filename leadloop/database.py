@@ -238,6 +238,16 @@ async def _leave_as_it_is(driver: object) -> None:
     """Do nothing between two transactions: none leaves anything in its session."""
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Say whether the server answered and refused us: waiting would not help."""
+    refusals = (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.InsufficientPrivilegeError,
+    )
+    return isinstance(error, refusals)
+
+
 def is_unreachable(error: BaseException) -> bool:
     """Say whether this error means that the database is away or asks to be tried again."""
     if isinstance(error, OSError | TimeoutError | InternalClientError):

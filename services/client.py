@@ -53,7 +53,9 @@ class Client:
             Refused: The answer is a problem, or there is none.
         """
         if urlparse(self.url).scheme not in {"http", "https"}:
-            raise Refused(f"expected a URL that begins with http:// or https://: {self.url}")
+            raise Refused(
+                f"expected a URL that begins with http:// or https://, found {self.url}"
+            )
         headers = {"accept": accept, "content-type": "application/json"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"

@@ -42,24 +42,17 @@ def start(work: Coroutine[None, None, None], *, warns: bool = True) -> None:
 
 def _refusal_in(error: BaseException) -> str | None:
     """Return what a person can mend; None for anything else."""
-    import asyncpg
     from pydantic import ValidationError
 
-    from leadloop.database import TooOld
+    from leadloop.database import TooOld, is_refusal
     from leadloop.environment import sentences
     from services.intake.sources import SourcesError
 
-    # The database took the connection and refused us: waiting would not help.
-    refused_by_database = (
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.InsufficientPrivilegeError,
-    )
     if isinstance(error, ValidationError):
         return "\n".join(sentences(error, os.environ))
     if isinstance(error, SourcesError):
         return str(error)
-    if isinstance(error, refused_by_database):
+    if is_refusal(error):
         return f"LEADLOOP_DATABASE_URL: the database refuses: {error}"
     if isinstance(error, TooOld):
         return f"{_variable_of(error.schema)}: {error}"

@@ -3,23 +3,7 @@
 import pytest
 
 from leadloop.database import TooOld
-from services import cli
 from services.commands.starting import Unusable, start
-
-
-@pytest.fixture
-def told(monkeypatch, capsys):
-    """Run a command in this environment; return its exit code and the lines it prints."""
-
-    def told(*arguments: str, **variables: str) -> tuple[object, list[str]]:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("sys.argv", ["leadloop", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, capsys.readouterr().err.splitlines()
-
-    return told
 
 
 @pytest.mark.parametrize("command", [("run", "intake"), ("migrate",), ("topics",)])
