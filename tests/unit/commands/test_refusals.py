@@ -133,3 +133,10 @@ def test_a_url_of_another_kind_is_named(told):
     assert lines == [
         "expected a URL that begins with http:// or https://, found ftp://leadloop"
     ]
+
+
+@pytest.mark.parametrize("command", ["explain", "timeline"])
+def test_a_lead_that_is_named_by_nothing_that_names_one_is_told(told, command):
+    code, lines = told(command, "Ada")
+
+    assert (code, lines) == (1, ["expected a lead's id or e-mail address, found Ada"])
