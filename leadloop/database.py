@@ -1,6 +1,7 @@
 """A service's own schema in PostgreSQL, and the one way to open a transaction in it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,13 +10,16 @@ from typing import Any, Protocol
 
 import asyncpg
 from asyncpg.exceptions import InternalClientError, InvalidCachedStatementError
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from leadloop.clock import Clock
 from leadloop.connection import DIALECT, Connection, Row
 from leadloop.ids import Ids
 
 POSTGRES_PORT = 5432
+# What is older is not tried: the tests themselves need 15.
+POSTGRES_VERSION_MIN = 15
+SERVER_VERSION = text("SELECT current_setting('server_version')")
 POOL_SIZE_MAX = 16
 POOL_WAIT_SECONDS = 30
 STATEMENTS_CACHED = 500
@@ -65,6 +69,20 @@ class Work:
     takers: Mapping[str, Taker] = field(default_factory=dict)
     wakes: set[str] = field(default_factory=set)
     handed: list[tuple[Taker, Sequence[Any]]] = field(default_factory=list)
+
+
+class TooOld(Exception):
+    """The server is older than what our SQL is tried on.
+
+    Attributes:
+        schema: Whose statements it was asked to run.
+    """
+
+    def __init__(self, found: str, url: str, schema: str) -> None:
+        """Say what was expected, what was found, and where."""
+        expected = f"expected PostgreSQL {POSTGRES_VERSION_MIN} or later"
+        super().__init__(f"{expected}, found {found} at {place_of(url)}")
+        self.schema = schema
 
 
 class Database:
@@ -177,6 +195,22 @@ def place_of(url: str) -> str:
     return f"{host}:{where.port or POSTGRES_PORT}/{where.database or ''}"
 
 
+def require_version(found: str, *, url: str, schema: str) -> None:
+    """Return when a server's version will do.
+
+    Args:
+        found: What SERVER_VERSION gave, such as "18.1 (Debian 18.1-1)" or "19beta1".
+        url: The server's database.
+        schema: Whose statements it is to run.
+
+    Raises:
+        TooOld: It won't.
+    """
+    major = re.match("[0-9]+", found)
+    if major is None or int(major[0]) < POSTGRES_VERSION_MIN:
+        raise TooOld(found, url, schema)
+
+
 # (Any: what asyncpg.connect and asyncpg.create_pool take alike.)
 def arguments_of(url: str, schema: str) -> dict[str, Any]:
     """Return how to connect: sessions live in `schema`, in UTC, with bounded waits."""
@@ -202,6 +236,16 @@ def arguments_of(url: str, schema: str) -> dict[str, Any]:
 
 async def _leave_as_it_is(driver: object) -> None:
     """Do nothing between two transactions: none leaves anything in its session."""
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Say whether the server answered and refused us: waiting would not help."""
+    refusals = (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.InsufficientPrivilegeError,
+    )
+    return isinstance(error, refusals)
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from leadloop.database import Database
+from leadloop.database import SERVER_VERSION, Database, require_version
 
 _ENV = Path(__file__).parent / "migrations"
 _LOCK_SPACE = 0x4C4D
@@ -27,10 +27,15 @@ async def migrate(url: str, schema: str, versions: Path) -> None:
         url: The database, as SQLAlchemy writes it.
         schema: Created when missing.
         versions: The room's folder of migrations.
+
+    Raises:
+        TooOld: The server does not know all of our SQL.
     """
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
+            found = str(await connection.scalar(SERVER_VERSION))
+            require_version(found, url=url, schema=schema)
             await connection.run_sync(_upgrade, schema, versions)
     finally:
         await engine.dispose()
@@ -40,10 +45,15 @@ async def is_behind(database: Database, versions: Path) -> bool:
     """Say whether the schema lacks one of the migrations in `versions`.
 
     One that these do not know was made by a newer version, which only added: not behind.
+
+    Raises:
+        TooOld: The server does not know all of our SQL.
     """
     statement = text(f'SELECT version_num FROM "{database.schema}".alembic_version')  # noqa: S608 (a schema is named by us)
     try:
         async with database.single() as connection:
+            server = str(await connection.scalar(SERVER_VERSION))
+            require_version(server, url=database.url, schema=database.schema)
             found = await connection.scalar(statement)
     except UndefinedTableError:
         return True

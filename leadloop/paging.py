@@ -63,8 +63,29 @@ def decode_cursor(cursor: str, parts: int) -> tuple[str, ...]:
         found = None
     is_sound = isinstance(found, list) and all(isinstance(part, str) for part in found)
     if not is_sound or len(found) != parts:
-        raise not_a_cursor()
+        raise _not_a_cursor()
     return tuple(found)
+
+
+def place_in(cursor: str | None, parts: int, read: Callable[..., R], first: R) -> R:
+    """Return where a page begins: `first` without a cursor, else what `read` makes of it.
+
+    Args:
+        cursor: As it was asked for. An empty one is no cursor, so not the first page either.
+        parts: How many parts a cursor of this list has.
+        read: Takes the parts; a ValueError says that they make no sense.
+        first: Where the first page begins.
+
+    Raises:
+        Malformed: It is no cursor of this list.
+    """
+    if cursor is None:
+        return first
+    found = decode_cursor(cursor, parts)
+    try:
+        return read(*found)
+    except ValueError as error:
+        raise _not_a_cursor() from error
 
 
 def id_in(cursor: str | None) -> str | None:
@@ -73,24 +94,18 @@ def id_in(cursor: str | None) -> str | None:
     Raises:
         Malformed: It holds none.
     """
-    if cursor is None:
-        return None
-    return as_id(*decode_cursor(cursor, 1))
+    return place_in(cursor, 1, as_id, None)
 
 
 def as_id(part: str) -> str:
     """Return the id that a part of a cursor is.
 
     Raises:
-        Malformed: It is none.
+        ValueError: It is none.
     """
-    try:
-        return str(UUID(part))
-    except ValueError as error:
-        raise not_a_cursor() from error
+    return str(UUID(part))
 
 
-def not_a_cursor() -> Malformed:
-    """Return the refusal of a cursor whose parts make no sense for its list."""
+def _not_a_cursor() -> Malformed:
     error = FieldError("query cursor", "`next` of a page of this list", "other text")
     return Malformed("The cursor is not one of this list.", error)

@@ -15,7 +15,7 @@ from leadloop.brokers import Mechanism, Protocol, Security, is_bootstrap
 
 PREFIX = "LEADLOOP_"
 SCHEME = "postgresql+asyncpg"
-_URL = f"{SCHEME}://user:password@host:port/database"
+URL_FORM = f"{SCHEME}://user:password@host:port/database"
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _CONNECT_OPTIONS = frozenset(signature(asyncpg.connect).parameters)
 
@@ -123,7 +123,7 @@ class ServiceSettings(BaseSettings):
         """Refuse what no connection can be made of; nothing of it is repeated: it is secret."""
         fault = fault_of_url(url)
         if fault:
-            raise ValueError(f"expected {_URL}, found {fault}")
+            raise ValueError(f"expected {URL_FORM}, found {fault}")
         return url
 
     @field_validator("api_token")

@@ -61,8 +61,8 @@ def _refusal(path: str, reason: str) -> Response:
 async def wait_for_schema(database: Database, versions: Path, gate: Gate) -> None:
     """Return once the schema has all of `versions`; say once a reason why it takes time.
 
-    A database that is away is waited for too. One that refuses us is not: that is a mistake in
-    the settings.
+    A database that is away is waited for too. One that refuses us is not, nor one that is too
+    old: that is a mistake in the settings.
     """
     said = None
     for tries in count(1):

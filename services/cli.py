@@ -62,7 +62,9 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 def up(
     folder: Folder = DEFAULT_FOLDER,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
 ) -> None:
     """Run everything in one process, on a PostgreSQL of its own; stop it with Ctrl-C."""
     from services.up import up as run_up
@@ -130,7 +132,7 @@ def explain(
         int,
         typer.Option(help="Under this version of the agreement.", min=0, show_default=False),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="As programs read it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     zone: Zone = "",
     url: Url = DEFAULT_URL,
 ) -> None:

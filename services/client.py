@@ -5,8 +5,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urljoin, urlparse
+from urllib.parse import urlencode, urlparse
 from urllib.request import Request, urlopen
+from uuid import UUID
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 30
@@ -21,7 +22,7 @@ class Client:
     """One running Leadloop.
 
     Attributes:
-        url: Where it listens.
+        url: Where it listens; a path in it comes before all of its routes.
         token: Its API token; empty when it runs on this machine without one.
     """
 
@@ -53,11 +54,13 @@ class Client:
             Refused: The answer is a problem, or there is none.
         """
         if urlparse(self.url).scheme not in {"http", "https"}:
-            raise Refused(f"expected a URL that begins with http:// or https://: {self.url}")
+            raise Refused(
+                f"expected a URL that begins with http:// or https://, found {self.url}"
+            )
         headers = {"accept": accept, "content-type": "application/json"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
-        request = Request(urljoin(self.url, path), body, headers, method=method)  # noqa: S310 (the scheme is checked above)
+        request = Request(self.url.rstrip("/") + path, body, headers, method=method)  # noqa: S310 (the scheme is checked above)
         try:
             with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (as above)
                 return bytes(answer.read())
@@ -79,14 +82,21 @@ def lead_id_of(client: Client, lead: str) -> str:
     """Return the id of a lead that is named by its id or its e-mail address.
 
     Raises:
-        Refused: No lead has this address.
+        Refused: It is neither, or no lead has this address.
     """
     if "@" not in lead:
-        return lead
+        return _id(lead)
     found: Any = client.get(f"/v1/leads?{urlencode({'email': lead, 'limit': 1})}")
     if not found["items"]:
         raise Refused("no lead has this e-mail address")
     return str(found["items"][0]["id"])
+
+
+def _id(lead: str) -> str:
+    try:
+        return str(UUID(lead))
+    except ValueError as error:
+        raise Refused(f"expected a lead's id or e-mail address, found {lead}") from error
 
 
 def _explained(error: HTTPError) -> str:

@@ -84,8 +84,13 @@ def level_of(settings: ServiceSettings) -> str:
     return settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
 
 
-def require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int, *, told_by: str = "--port") -> None:
     """Refuse to begin when nobody could reach us.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on.
+        told_by: The option or variable by which another port is chosen.
 
     Raises:
         Refused: It can't be listened there.
@@ -95,9 +100,11 @@ def require_free(host: str, port: int) -> None:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            why = f"port {port} of {host} is in use: choose another one with --port"
+            why = f"port {port} of {host} is in use: choose another one with {told_by}"
         else:
-            why = f"can't listen on {host}, port {port}: {error.strerror}"
+            # Of the same sentence the rest names host and port again.
+            reason = (error.strerror or "").partition(" (while")[0]
+            why = f"can't listen on {host}, port {port}: {reason}"
         raise Refused(why) from error
 
 
@@ -121,13 +128,34 @@ def holding(folder: Path) -> Iterator[Postgres]:
 
 
 def prepare(folder: Path, *, tell: Tell) -> None:
-    """Give a new folder one source with a token of its own; load the folder's secrets."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / SOURCES).exists():
-        (folder / SOURCES).write_text(FIRST_SOURCES)
-        write_secrets(folder, {"WEBSITE_TOKEN": secrets.token_urlsafe(32)})
-        tell(f"New folder {folder}: one source, website; its token is in {folder / SECRETS}.")
+    """Give a new folder one source with a token of its own; load the folder's secrets.
+
+    Raises:
+        Refused: It can't be made or written in, or its secrets can't be read.
+    """
+    with writing_in(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / SOURCES).exists():
+            (folder / SOURCES).write_text(FIRST_SOURCES)
+            write_secrets(folder, {"WEBSITE_TOKEN": secrets.token_urlsafe(32)})
+            kept = folder / SECRETS
+            tell(f"New folder {folder}: one source, website; its token is in {kept}.")
     load_secrets(folder)
+
+
+@contextmanager
+def writing_in(folder: Path) -> Iterator[None]:
+    """Say of a folder that can't be made, or written in, why.
+
+    Raises:
+        Refused: It can't.
+    """
+    try:
+        yield
+    except OSError as error:
+        is_file = folder.exists() and not folder.is_dir()
+        why = "it is a file" if is_file else error.strerror
+        raise Refused(f"can't keep data in {folder}: {why}") from error
 
 
 def write_secrets(folder: Path, values: dict[str, str]) -> None:
@@ -155,11 +183,16 @@ def load_secrets(folder: Path) -> None:
 
 
 async def run_room(name: str) -> None:
-    """Run one service against the database and the broker of its environment."""
+    """Run one service against the database and the broker of its environment.
+
+    Raises:
+        Refused: The port is in use.
+    """
     settings = room_of(name).settings()
     configure(level=settings.log_level, service=name, json=settings.log_json)
     for variable, meant in misspelt_variables(os.environ):
         log.warning("settings.unread", variable=variable, meant=meant)
+    require_free(settings.host, settings.port, told_by=f"LEADLOOP_{name.upper()}_PORT")
     service = build_service(name, clock=SystemClock(), ids=Ids(), settings=settings)
     transport = KafkaTransport(
         settings.kafka,
@@ -191,7 +224,10 @@ async def create_all_topics(partitions: int, replicas: int, *, tell: Tell) -> No
             replicas=replicas,
             security=settings.broker_security(),
         )
-    except (KafkaConnectionError, OSError) as error:
+    except KafkaConnectionError as error:
+        # Its client has said why.
+        raise Refused(f"no broker answers at {settings.kafka}") from error
+    except OSError as error:
         raise Refused(f"no broker answers at {settings.kafka}: {error}") from error
     for name in names:
         tell(name)

@@ -132,10 +132,14 @@ def _syntax_fault(text: str, error: Exception) -> Fault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
         said = getattr(error, "problem", None) or getattr(error, "context", "")
-        return Fault(mark.line + 1, mark.column + 1, "", "YAML", str(said))
+        return Fault(mark.line + 1, mark.column + 1, "", "YAML", _no_yaml(said))
     position = getattr(error, "position", 0)
     line = text.count("\n", 0, position) + 1
-    return Fault(line, 1, "", "YAML", str(getattr(error, "reason", error)))
+    return Fault(line, 1, "", "YAML", _no_yaml(getattr(error, "reason", error)))
+
+
+def _no_yaml(said: object) -> str:
+    return f"text that is none ({said})"
 
 
 @dataclass(frozen=True)

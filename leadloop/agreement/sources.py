@@ -35,7 +35,8 @@ def known_by_sources(content: str, where: str = "the sources") -> Known:
     try:
         root = yaml.safe_load(content)
     except yaml.YAMLError as error:
-        raise ValueError(f"{where}: expected YAML, found {error}") from error
+        said = " ".join(str(error).split())
+        raise ValueError(f"{where}: expected YAML, found: {said}") from error
     sources = root.get("sources") if isinstance(root, Mapping) else None
     if not isinstance(sources, Mapping) or not sources:
         raise ValueError(f"{where}: expected sources by name, found none")

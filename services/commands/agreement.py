@@ -53,7 +53,7 @@ def check(
     sources: Sources = None,
     leads: Leads = None,
     strict: Annotated[bool, typer.Option(help="Fail on warnings too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     url: Annotated[
         str, typer.Option(help="Ask this Leadloop whether it has the predictive model.")
     ] = "",
@@ -99,6 +99,8 @@ def show(
     """Print an agreement as a page that both teams can read."""
     from leadloop.agreement.show import page
 
+    if version and Path(which).is_file():
+        raise Refused(f"--version goes with the NAME of an agreement, and {which} is a file")
     agreement = _agreement(f"{which}@{version}" if version else which, url)
     out.print(page(agreement).rstrip(), markup=False, soft_wrap=True)
 
@@ -153,7 +155,7 @@ def sign(
 def history(
     name: Annotated[str, typer.Argument(help="The agreement's name; all if left out.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """List what was proposed and signed: by whom, when, and with which comment."""
@@ -238,7 +240,9 @@ def _referred(reference: str, url: str) -> str:
         return _text_of(Path(reference))
     found = _REFERENCE.fullmatch(reference)
     if found is None:
-        raise Refused(f"expected a file, or NAME or NAME@VERSION, found {reference}")
+        raise Refused(
+            f"expected a file that exists, or NAME or NAME@VERSION, found {reference}"
+        )
     query = f"?version={found[2]}" if found[2] else ""
     answer = client_of(url).get(f"/v1/agreements/{found[1]}{query}")
     return str(cast(Mapping[str, Any], answer)["text"])
@@ -253,8 +257,11 @@ def _agreement(reference: str, url: str) -> "Agreement":
     from leadloop.agreement.reader import read_agreement
 
     text = _referred(reference, url)
-    with _refusals():
-        return read_agreement(text, _today())
+    try:
+        with _refusals():
+            return read_agreement(text, _today())
+    except Refused as refused:
+        raise Refused(f"{reference}: {refused}") from refused
 
 
 def _hash_of(text: str) -> str:

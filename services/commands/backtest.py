@@ -25,7 +25,10 @@ Against = Annotated[
     Path | None, typer.Option("--against", help="The current agreement, to compare with.")
 ]
 People = Annotated[
-    int, typer.Option("--people", help="In sales, for volume per person.", min=0)
+    int,
+    typer.Option(
+        "--people", help="In sales, for volume per person.", min=0, show_default=False
+    ),
 ]
 ChangesFile = Annotated[
     Path | None,

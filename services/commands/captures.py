@@ -22,8 +22,8 @@ PAGE = 100
 # Any: what the API answers, as JSON has it.
 Answer = dict[str, Any]
 Source = Annotated[str, typer.Option("--source", help="Of this source only.")]
-Json = Annotated[bool, typer.Option("--json", help="As programs read it.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Which captures.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Which captures.")]
 
 
 @captures.command("list")
@@ -72,7 +72,7 @@ def show_capture(
 @captures.command("retry")
 def retry_captures(
     capture_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Which captures.")
+        list[str] | None, typer.Argument(metavar="ID", help="Which captures.")
     ] = None,
     state: Annotated[
         Literal["parked", "unmatched"] | None,

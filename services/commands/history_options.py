@@ -50,6 +50,7 @@ Model = Annotated[
     list[Path] | None,
     typer.Option(
         "--model",
+        metavar="FILE",
         help="A model that an agreement names, as `agreement learn` wrote it.",
         rich_help_panel=_FILES,
     ),
@@ -57,13 +58,19 @@ Model = Annotated[
 Won = Annotated[
     list[str] | None,
     typer.Option(
-        "--won", help="An outcome that means won; * for any.", rich_help_panel=_VALUES
+        "--won",
+        metavar="VALUE",
+        help="An outcome that means won; * for any.",
+        rich_help_panel=_VALUES,
     ),
 ]
 Lost = Annotated[
     list[str] | None,
     typer.Option(
-        "--lost", help="One that means lost; the rest is open then.", rich_help_panel=_VALUES
+        "--lost",
+        metavar="VALUE",
+        help="One that means lost; the rest is open then.",
+        rich_help_panel=_VALUES,
     ),
 ]
 TimeFormat = Annotated[
@@ -75,13 +82,21 @@ TimeFormat = Annotated[
     ),
 ]
 Zone = Annotated[
-    str, typer.Option("--zone", help="Of times that name none.", rich_help_panel=_VALUES)
+    str, typer.Option("--zone", help="Zone of times that name none.", rich_help_panel=_VALUES)
 ]
 Encoding = Annotated[
-    str, typer.Option("--encoding", help="Such as latin-1.", rich_help_panel=_VALUES)
+    str,
+    typer.Option(
+        "--encoding", help="Such as latin-1; found out if left out.", rich_help_panel=_VALUES
+    ),
 ]
 Delimiter = Annotated[
-    str, typer.Option("--delimiter", help="Between two values.", rich_help_panel=_VALUES)
+    str,
+    typer.Option(
+        "--delimiter",
+        help="Between two values; found out if left out.",
+        rich_help_panel=_VALUES,
+    ),
 ]
 DecimalComma = Annotated[
     bool,

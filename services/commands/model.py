@@ -26,7 +26,10 @@ Answer = dict[str, Any]
 @model.command("add")
 def add_model(
     file: Annotated[
-        Path, typer.Argument(help="As `agreement learn --predictive` wrote it.", exists=True)
+        Path,
+        typer.Argument(
+            help="As `agreement learn --predictive` wrote it.", exists=True, dir_okay=False
+        ),
     ],
     note: Annotated[str, typer.Option(help="For people, kept with it.")] = "",
     url: Url = DEFAULT_URL,

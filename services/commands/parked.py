@@ -17,7 +17,7 @@ out = Console()
 Room = Annotated[
     Literal["intake", "scoring", "handoff", "feedback"], typer.Argument(help="Which service.")
 ]
-EventIds = Annotated[list[str], typer.Argument(help="Which events.")]
+EventIds = Annotated[list[str], typer.Argument(metavar="ID", help="Which events.")]
 
 
 @parked.command("list")

@@ -26,7 +26,9 @@ Answer = dict[str, Any]
 
 @shadow.command("start")
 def start_shadow(
-    file: Annotated[Path, typer.Argument(help="The proposed agreement, YAML.", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="The proposed agreement, YAML.", exists=True, dir_okay=False)
+    ],
     days: Annotated[int, typer.Option(help="End by itself after so many.", min=1)] = 14,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -48,7 +50,7 @@ def list_shadows(url: Url = DEFAULT_URL) -> None:
 @shadow.command("show")
 def show_shadow(
     shadow_id: Id,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answers.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Count whom each of the two agreements qualifies; name leads that differ, and why."""

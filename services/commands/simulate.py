@@ -36,6 +36,7 @@ PerWeek = Annotated[
         "--leads-per-week",
         help="Qualified leads; left out: what marketing owes.",
         min=0,
+        show_default=False,
         rich_help_panel=_STREAM,
     ),
 ]
@@ -54,7 +55,14 @@ Tiers = Annotated[
     typer.Option(help="Their shares, such as A=30,B=70.", rich_help_panel=_STREAM),
 ]
 People = Annotated[
-    int, typer.Option("--people", help="So many, all alike.", min=0, rich_help_panel=_PEOPLE)
+    int,
+    typer.Option(
+        "--people",
+        help="So many, all alike.",
+        min=0,
+        show_default=False,
+        rich_help_panel=_PEOPLE,
+    ),
 ]
 TeamFile = Annotated[
     Path | None,

@@ -20,7 +20,8 @@ def start(work: Coroutine[None, None, None], *, warns: bool = True) -> None:
         warns: Say which variables look misspelt; False where the command logs it itself.
 
     Raises:
-        Unusable: A variable or the file of sources is wrong, or the database refuses us.
+        Unusable: A variable or the file of sources is wrong, or the database refuses us or is
+            too old.
     """
     # Imported here: commands that only ask a running Leadloop start faster without.
     import uvloop
@@ -41,24 +42,26 @@ def start(work: Coroutine[None, None, None], *, warns: bool = True) -> None:
 
 def _refusal_in(error: BaseException) -> str | None:
     """Return what a person can mend; None for anything else."""
-    import asyncpg
     from pydantic import ValidationError
 
+    from leadloop.database import TooOld, is_refusal
     from leadloop.environment import sentences
     from services.intake.sources import SourcesError
 
-    # The database took the connection and refused us: waiting would not help.
-    refused_by_database = (
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.InsufficientPrivilegeError,
-    )
     if isinstance(error, ValidationError):
         return "\n".join(sentences(error, os.environ))
     if isinstance(error, SourcesError):
         return str(error)
-    if isinstance(error, refused_by_database):
+    if is_refusal(error):
         return f"LEADLOOP_DATABASE_URL: the database refuses: {error}"
+    if isinstance(error, TooOld):
+        return f"{_variable_of(error.schema)}: {error}"
     if isinstance(error, BaseExceptionGroup):
         return next((found for one in error.exceptions if (found := _refusal_in(one))), None)
     return None
+
+
+def _variable_of(room: str) -> str:
+    """Return the name of the variable that says where a service's database is."""
+    own = f"LEADLOOP_{room.upper()}_DATABASE_URL"
+    return own if own in os.environ else "LEADLOOP_DATABASE_URL"

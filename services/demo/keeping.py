@@ -9,7 +9,7 @@ from services.client import Refused
 from services.demo.company import SOURCES as OWN_SOURCES
 from services.demo.company import secrets
 from services.embedded import POSTGRES, SECRETS, SOURCES
-from services.up import write_secrets
+from services.up import write_secrets, writing_in
 
 MARK = "demo.json"
 
@@ -18,7 +18,8 @@ def claim(folder: Path, *, size: str, seed: int, force: bool) -> None:
     """Make the folder ready for a new quarter.
 
     Raises:
-        Refused: It holds data that are not a demo's own, or a server works on them now.
+        Refused: It holds data that are not a demo's own, a server works on them now, or
+            nothing can be written there.
     """
     if _is_served(folder):
         raise Refused(f"{folder} is in use, perhaps by `leadloop up`: stop that first.")
@@ -28,11 +29,12 @@ def claim(folder: Path, *, size: str, seed: int, force: bool) -> None:
             "--keep, or replace them with --force."
         )
     shutil.rmtree(folder / POSTGRES, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    # The mark comes first: what a run leaves that was interrupted may be replaced too.
-    (folder / MARK).write_text(json.dumps({"size": size, "seed": seed}) + "\n")
-    shutil.copyfile(OWN_SOURCES, folder / SOURCES)
-    write_secrets(folder, secrets())
+    with writing_in(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        # The mark comes first: what a run leaves that was interrupted may be replaced too.
+        (folder / MARK).write_text(json.dumps({"size": size, "seed": seed}) + "\n")
+        shutil.copyfile(OWN_SOURCES, folder / SOURCES)
+        write_secrets(folder, secrets())
 
 
 def _holds_other_data(folder: Path) -> bool:

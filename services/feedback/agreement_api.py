@@ -20,10 +20,9 @@ from leadloop.paging import (
     Cursor,
     Limit,
     Page,
-    decode_cursor,
     encode_cursor,
     next_of,
-    not_a_cursor,
+    place_in,
 )
 from leadloop.v1.agreement_pb2 import Agreement as Contract
 from leadloop.web import Router, WorkDep, idempotent
@@ -189,7 +188,7 @@ async def history(
     cursor: Cursor = None,
 ) -> Page[ProposalOut]:
     """List what was proposed, signed and replaced."""
-    before = _position(cursor) if cursor else POSITION_MAX
+    before = place_in(cursor, 1, _position, POSITION_MAX)
     found = await store.history(work.connection, name, before=before, limit=limit + 1)
     following = next_of(found, limit, lambda one: encode_cursor(str(one.position)))
     return Page(items=[_out(proposal) for proposal in found[:limit]], next=following)
@@ -255,11 +254,10 @@ async def _signed(work: Work, name: str, version: int | None) -> Proposal:
     return proposal
 
 
-def _position(cursor: str) -> int:
-    (position,) = decode_cursor(cursor, 1)
-    if not re.fullmatch("[0-9]{1,18}", position):
-        raise not_a_cursor()
-    return int(position)
+def _position(part: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", part):
+        raise ValueError(f"expected the position of a proposal, found {part!r}")
+    return int(part)
 
 
 def _out(proposal: Proposal) -> ProposalOut:

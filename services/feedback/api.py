@@ -18,10 +18,10 @@ from leadloop.paging import (
     Limit,
     Page,
     as_id,
-    decode_cursor,
     encode_cursor,
+    id_in,
     next_of,
-    not_a_cursor,
+    place_in,
 )
 from leadloop.web import Router, WorkDep, idempotent
 from leadloop.zones import AskedZone, zone_of
@@ -222,7 +222,7 @@ async def list_outcomes(
     work: WorkDep, wanted: WantedDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[OutcomeOut]:
     """List outcomes, the newest first."""
-    before = as_id(decode_cursor(cursor, 1)[0]) if cursor else GREATEST_ID
+    before = id_in(cursor) or GREATEST_ID
     found = await store.outcomes(work.connection, wanted, before=before, limit=limit + 1)
     following = next_of(found, limit, lambda entry: encode_cursor(entry.event_id))
     return Page(items=[_outcome(entry) for entry in found[:limit]], next=following)
@@ -293,9 +293,9 @@ async def show_timeline(
     """Return all that happened with a person; as plain text, the story of it."""
     as_story = wants_text(request)
     most = ENTRIES_MAX if as_story else limit
-    after = _spot(cursor) if cursor else BEGINNING
+    after = place_in(cursor, 3, _spot, BEGINNING)
     found = await store.timeline(work.connection, str(lead_id), after=after, limit=most + 1)
-    if not found and not cursor:
+    if not found and cursor is None:
         raise NotFound("Nothing is known of this lead: it is not here yet, or was forgotten.")
     scene = await _scene(work, str(lead_id), zone)
     told = timeline.tell(found[:most], scene)
@@ -366,9 +366,5 @@ def _cursor(entry: Entry) -> str:
     return encode_cursor(entry.at.isoformat(), str(entry.place), entry.event_id)
 
 
-def _spot(cursor: str) -> Spot:
-    at, place, event_id = decode_cursor(cursor, 3)
-    try:
-        return Spot(utc(datetime.fromisoformat(at)), int(place[:9]), as_id(event_id))
-    except ValueError as error:
-        raise not_a_cursor() from error
+def _spot(at: str, place: str, event_id: str) -> Spot:
+    return Spot(utc(datetime.fromisoformat(at)), int(place[:9]), as_id(event_id))

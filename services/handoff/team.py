@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from leadloop.errors import NotFound
-from leadloop.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, next_of
+from leadloop.paging import Cursor, Limit, Page, encode_cursor, next_of, place_in
 from leadloop.web import Router, WorkDep
 from services.handoff import dispatch, people, views
 from services.handoff.actors import PERSON_ID
@@ -45,7 +45,7 @@ async def list_people(
     work: WorkDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[PersonOut]:
     """List people by id, with what the rotation gave each: the ledger of its fairness."""
-    after = "" if cursor is None else decode_cursor(cursor, 1)[0]
+    after = place_in(cursor, 1, str, "")
     rows = await people.page(work.connection, after, limit + 1)
     more = next_of(rows, limit, lambda row: encode_cursor(row.id))
     return Page(items=[views.person_of(row) for row in rows[:limit]], next=more)

@@ -13,6 +13,8 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from leadloop import database as database_module
+from leadloop.database import TooOld
 from leadloop.migrate import migrate
 from leadloop.schema import Xid8
 
@@ -63,6 +65,20 @@ async def test_a_column_too_many_is_noticed(room, database_url):
     await engine.dispose()
 
     assert len(found) == 1
+
+
+async def test_a_server_that_is_too_old_is_told_before_anything_is_made(
+    database_url, monkeypatch
+):
+    monkeypatch.setattr(database_module, "POSTGRES_VERSION_MIN", 99)
+
+    with pytest.raises(TooOld, match="expected PostgreSQL 99 or later, found 1") as refused:
+        await migrate(database_url, "nowhere", SERVICES / "intake" / "migrations")
+
+    assert refused.value.schema == "nowhere"
+    engine = create_async_engine(database_url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        assert not await connection.scalar(text("SELECT to_regnamespace('nowhere')"))
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from leadloop import metrics  # noqa: F401  # the names below come from the registry it fills
+from leadloop import metrics
 from leadloop.events import topics
 from services.intake import metrics as intake_metrics  # noqa: F401  # as above
 from services.intake.sources import parse_sources
@@ -42,12 +43,14 @@ def read_yaml(path: str) -> Any:
 
 
 def metric_names() -> set[str]:
-    """Every name a scrape may hold: those of a histogram's and a counter's samples included."""
-    names: set[str] = set()
-    for family in REGISTRY.collect():
-        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
-        names |= {family.name + suffix for suffix in suffixes.get(family.type, ("",))}
-    return names
+    """Every name a scrape may hold."""
+    return {name for family in REGISTRY.collect() for name in names_of(family)}
+
+
+def names_of(family: Metric) -> set[str]:
+    """The names of a metric's samples: a counter and a histogram have others than their own."""
+    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+    return {family.name + suffix for suffix in suffixes.get(family.type, ("",))}
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -132,6 +135,17 @@ def test_a_panel_asks_for_metrics_that_exist(panel: dict[str, Any]) -> None:
 
     assert asked
     assert asked <= metric_names()
+
+
+def test_a_metric_that_all_services_have_is_on_the_board_or_in_an_alert() -> None:
+    looked_at = [target["expr"] for panel in panels() for target in panel["targets"]]
+    looked_at += [alert["expr"] for alert in alerts()]
+    shared = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+
+    asked = {name for expression in looked_at for name in METRIC.findall(expression)}
+    families = [family for metric in shared for family in metric.collect()]
+    unseen = [family.name for family in families if not names_of(family) & asked]
+    assert unseen == ["leadloop_build_info"]
 
 
 def test_compose_runs_one_image_four_times_with_nothing_to_write_on() -> None:

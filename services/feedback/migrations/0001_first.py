@@ -147,9 +147,10 @@ CREATE TABLE timeline (
     place integer NOT NULL,
     event_id uuid NOT NULL,
     type text NOT NULL,
-    value bytea STORAGE EXTERNAL NOT NULL,
+    value bytea NOT NULL,
     CONSTRAINT timeline_pkey PRIMARY KEY (lead_id, at, place, event_id)
 );
+ALTER TABLE timeline ALTER COLUMN value SET STORAGE EXTERNAL;
 CREATE INDEX timeline_outcomes ON timeline (event_id)
     WHERE type IN ('DealOpened', 'DealWon', 'DealLost', 'LeadReturned', 'FeedbackGiven')
 """

@@ -66,9 +66,10 @@ CREATE TABLE history (
     sequence integer NOT NULL,
     type text NOT NULL,
     occurred_at timestamptz NOT NULL,
-    event bytea STORAGE EXTERNAL NOT NULL,
+    event bytea NOT NULL,
     CONSTRAINT history_pkey PRIMARY KEY (handoff_id, sequence)
-) WITH (toast_tuple_target = 8160)
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE history ALTER COLUMN event SET STORAGE EXTERNAL
 """
 
 # Rows change with every batch, and there are few: half-empty pages keep updates in place.

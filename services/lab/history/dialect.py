@@ -80,6 +80,7 @@ def dialect_of(path: Path, folder: Path, encoding: str = "", delimiter: str = ""
     Raises:
         Rejected: There is no such file, or it is no CSV.
     """
+    _require_delimiter(delimiter)
     head = _head(path)
     mark = next((bom for bom, _ in _MARKS if head.startswith(bom)), b"")
     found = encoding or _guessed(head, path)
@@ -134,11 +135,20 @@ def _guessed(head: bytes, path: Path) -> str:
 
 def _require_codec(encoding: str) -> None:
     try:
-        codecs.lookup(encoding)
-    except LookupError as error:
+        # What turns texts into texts, such as rot13, is none for a file.
+        " ".encode(encoding)
+    except (LookupError, UnicodeError) as error:
         raise Rejected(
             f"There is no encoding {encoding!r}: say one such as utf-8, utf-16 or latin-1."
         ) from error
+
+
+def _require_delimiter(delimiter: str) -> None:
+    """Refuse what can't part values; nothing means that it is guessed."""
+    if delimiter and (len(delimiter) > 1 or not delimiter.isascii() or delimiter in ' "\r\n'):
+        raise Rejected(
+            f"There is no delimiter {delimiter!r}: say one character such as , or ; or a tab."
+        )
 
 
 def _needs_copy(head: bytes, encoding: str) -> bool:

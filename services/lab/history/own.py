@@ -8,9 +8,10 @@ from typing import Final
 import asyncpg
 
 from leadloop.clock import Clock, SystemClock
-from leadloop.database import Database, is_unreachable
+from leadloop.database import Database, is_refusal, is_unreachable
 from leadloop.errors import Rejected
 from leadloop.ids import Ids
+from leadloop.settings import URL_FORM, fault_of_url
 from services.lab.history import ledger
 from services.lab.history.ledger import Kept
 
@@ -26,8 +27,11 @@ def opened(url: str, clock: Clock | None = None) -> Iterator[tuple[asyncio.Runne
         clock: None for the system's.
 
     Raises:
-        Rejected: It can't be reached, or scoring has no tables there.
+        Rejected: It can't be reached or refuses us, or scoring has no tables there.
     """
+    fault = fault_of_url(url)
+    if fault:
+        raise Rejected(f"--database: expected {URL_FORM}, found {fault}.")
     with asyncio.Runner() as runner:
         database = Database(url, "scoring", clock=clock or SystemClock(), ids=Ids())
         try:
@@ -38,6 +42,8 @@ def opened(url: str, clock: Clock | None = None) -> Iterator[tuple[asyncio.Runne
                     "Scoring's database can't be read: expected one that `leadloop migrate` "
                     f"has set up, at the address of --database ({type(error).__name__})."
                 ) from error
+            if is_refusal(error):
+                raise Rejected(f"--database: the database refuses: {error}.") from error
             raise
         finally:
             runner.run(database.close())

@@ -59,8 +59,9 @@ def trial_from(file: Path, first_day: date) -> Trial:
     Raises:
         Rejected: With one error for each fault.
     """
+    text = read_text(file)
     try:
-        return read_trial(read_text(file), first_day)
+        return read_trial(text, first_day)
     except Rejected as refusal:
         raise Rejected(f"{file}: {refusal.detail}", *refusal.errors) from refusal
 

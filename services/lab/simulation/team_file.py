@@ -54,8 +54,9 @@ def read_team(text: str, usual: Calendar, market: Market, today: date) -> Team:
         faults.found.append(Fault(1, 1, "", "a list of people", "an empty text"))
     team = _team(root, usual, market, today) if root is not None else None
     if faults.found or team is None:
+        many = len(faults.found)
         raise Rejected(
-            f"The file of people has {len(faults.found)} faults.",
+            f"The file of people has {many} fault{'s' * (many != 1)}.",
             *(FieldError(f"line {one.line}", one.expected, one.found) for one in faults.found),
         )
     return team

@@ -12,10 +12,9 @@ from leadloop.paging import (
     Cursor,
     Limit,
     Page,
-    decode_cursor,
     encode_cursor,
     next_of,
-    not_a_cursor,
+    place_in,
 )
 from leadloop.web import Router, WorkDep, idempotent
 from services.scoring.handlers import RESCORE
@@ -105,7 +104,9 @@ async def list_models(
     work: WorkDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ModelOut]:
     """List the models that are kept, the newest first."""
-    found = await store.newest(work.connection, _position(cursor), limit + 1)
+    # The first page is behind no model.
+    before = place_in(cursor, 2, _position, _AFTER_ALL)
+    found = await store.newest(work.connection, before, limit + 1)
     return Page(
         items=[ModelOut.model_validate(kept) for kept in found[:limit]],
         next=next_of(found, limit, _cursor),
@@ -188,15 +189,8 @@ def _cursor(kept: store.Kept) -> str:
     return encode_cursor(kept.created_at.isoformat(), kept.version)
 
 
-def _position(cursor: str | None) -> tuple[datetime, str]:
-    """Return the place in a cursor; the first page is behind no model."""
-    if cursor is None:
-        return _AFTER_ALL
-    at, version = decode_cursor(cursor, 2)
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError as error:
-        raise not_a_cursor() from error
+def _position(at: str, version: str) -> tuple[datetime, str]:
+    moment = datetime.fromisoformat(at)
     if moment.tzinfo is None:
-        raise not_a_cursor()
+        raise ValueError(f"expected a time with its zone, found {at!r}")
     return moment, version

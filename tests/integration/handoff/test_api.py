@@ -253,6 +253,7 @@ async def test_a_recycling_that_does_not_fit_names_the_field(
         ("GET", "/v1/handoffs?due_before=soon", None, 422, "query due_before"),
         ("GET", "/v1/handoffs?changed_since=2026-03-02", None, 422, "query changed_since"),
         ("GET", "/v1/handoffs?cursor=x", None, 400, "query cursor"),
+        ("GET", "/v1/people?cursor=", None, 400, "query cursor"),
         ("GET", "/v1/handoffs?limit=0", None, 422, "query limit"),
         ("GET", "/v1/people/nobody", None, 404, None),
         ("DELETE", "/v1/people/nobody", None, 404, None),

@@ -265,7 +265,7 @@ async def test_lists_are_read_page_by_page(client, database, loop):
         assert ids == sorted(ids, reverse=path == "/v1/deliveries")
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "WyJub25zZW5zZSJd"])
+@pytest.mark.parametrize("cursor", ["", "nonsense", "WyJub25zZW5zZSJd"])
 async def test_a_made_up_cursor_is_refused(client, cursor):
     for path in ("/v1/endpoints", "/v1/deliveries"):
         assert (await client.get(path, cursor=cursor)).status == 400

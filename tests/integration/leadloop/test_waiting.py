@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from leadloop.database import Database
+from leadloop import database as database_module
+from leadloop.database import Database, TooOld
 from leadloop.migrate import migrate
 from leadloop.waiting import Gate, wait_for_schema
 from services.rooms import room_of
@@ -103,3 +104,10 @@ async def test_a_database_that_is_away_is_waited_for_and_named(gate, clock, ids)
     assert logs[0]["database"] == "127.0.0.1:9/none"
     assert "does not answer" in logs[0]["reason"]
     assert "secret-word" not in str(logs)
+
+
+async def test_a_server_that_is_too_old_is_not_waited_for(database, gate, monkeypatch):
+    monkeypatch.setattr(database_module, "POSTGRES_VERSION_MIN", 99)
+
+    with pytest.raises(TooOld, match="expected PostgreSQL 99 or later, found 1"):
+        await wait_for_schema(database, KIT, gate)

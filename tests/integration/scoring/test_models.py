@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from leadloop.events import timestamp
+from leadloop.paging import encode_cursor
 from leadloop.timers import Timer
 from leadloop.v1.agreement_pb2 import Rule, Tier
 from services.scoring.app import build
@@ -206,6 +207,12 @@ async def test_models_are_listed_the_newest_first_page_by_page(client, clock):
     shown = [one["version"] for one in (*first["items"], *rest["items"])]
     assert shown == versions[::-1]
     assert rest["next"] is None
+
+
+async def test_a_cursor_of_another_list_of_models_is_refused(client):
+    for parts in (("soon", VERSION), ("2026-03-02T09:00:00", VERSION), (VERSION,)):
+        assert (await client.get("/v1/models", cursor=encode_cursor(*parts))).status == 400
+    assert (await client.get("/v1/models", cursor="")).status == 400
 
 
 async def test_a_model_stays_while_an_agreement_names_it(client, handle, database):

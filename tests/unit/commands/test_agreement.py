@@ -123,7 +123,7 @@ def test_a_yaml_bomb_is_told_by_its_line():
 def test_what_is_neither_a_file_nor_a_name_is_refused():
     answer = run("diff", SOUND, "no such file.yaml")
 
-    assert "expected a file, or NAME or NAME@VERSION" in str(answer.exception)
+    assert "expected a file that exists, or NAME or NAME@VERSION" in str(answer.exception)
 
 
 def test_what_can_not_work_is_not_even_sent():

@@ -2,22 +2,8 @@
 
 import pytest
 
-from services import cli
-
-
-@pytest.fixture
-def told(monkeypatch, capsys):
-    """Run a command in this environment; return its exit code and the lines it prints."""
-
-    def told(*arguments: str, **variables: str) -> tuple[object, list[str]]:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("sys.argv", ["leadloop", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, capsys.readouterr().err.splitlines()
-
-    return told
+from leadloop.database import TooOld
+from services.commands.starting import Unusable, start
 
 
 @pytest.mark.parametrize("command", [("run", "intake"), ("migrate",), ("topics",)])
@@ -69,3 +55,26 @@ def test_a_misspelt_variable_is_told_and_stops_nothing(told):
 
     assert code == 1
     assert lines[0] == "LEADLOOP_BODY_BYTE_MAX is not read; was LEADLOOP_BODY_BYTES_MAX meant?"
+
+
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("LEADLOOP_INTAKE_DATABASE_URL", "LEADLOOP_INTAKE_DATABASE_URL"),
+        ("LEADLOOP_SCORING_DATABASE_URL", "LEADLOOP_DATABASE_URL"),
+    ],
+)
+def test_a_server_that_is_too_old_is_named_by_the_variable_that_leads_to_it(
+    monkeypatch, variable, named
+):
+    url = "postgresql+asyncpg://db/leadloop"
+    monkeypatch.setenv(variable, url)
+
+    async def begin() -> None:
+        raise ExceptionGroup("", [TooOld("14.17", url, "intake")])
+
+    with pytest.raises(Unusable) as refused:
+        start(begin())
+    assert str(refused.value) == (
+        f"{named}: expected PostgreSQL 15 or later, found 14.17 at db:5432/leadloop"
+    )

@@ -8,7 +8,7 @@ from asyncpg.exceptions import (
     InvalidCachedStatementError,
 )
 
-from leadloop.database import is_unreachable
+from leadloop.database import TooOld, is_unreachable, require_version
 
 
 class NotEncoded(InterfaceError, ValueError):  # type: ignore[misc]  # the driver is untyped
@@ -38,3 +38,20 @@ def test_what_may_work_later_is_waited_for(error):
 )
 def test_a_bug_is_not_waited_for(error):
     assert not is_unreachable(error)
+
+
+@pytest.mark.parametrize("found", ["15.0", "18.1 (Debian 18.1-1)", "19beta1", "100.2"])
+def test_a_server_that_is_new_enough_will_do(found):
+    require_version(found, url="postgresql+asyncpg://db/leadloop", schema="intake")
+
+
+@pytest.mark.parametrize("found", ["9.6.24", "14.17", "14rc1", "None"])
+def test_an_older_server_is_refused_by_place_and_version_without_the_password(found):
+    with pytest.raises(TooOld) as refused:
+        require_version(
+            found, url="postgresql+asyncpg://ada:secret@db/leadloop", schema="intake"
+        )
+
+    assert str(refused.value) == (
+        f"expected PostgreSQL 15 or later, found {found} at db:5432/leadloop"
+    )

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from leadloop.errors import Malformed
-from leadloop.paging import decode_cursor, encode_cursor, id_in, next_of
+from leadloop.paging import decode_cursor, encode_cursor, id_in, next_of, place_in
 
 
 @pytest.mark.parametrize("parts", [("a",), ("2026-03-02T09:00:00Z", "id"), ("é", "", "/+?")])
@@ -50,6 +50,14 @@ def test_an_id_goes_into_a_cursor_and_comes_out_again():
 def test_a_cursor_without_an_id_is_refused(parts):
     with pytest.raises(Malformed):
         id_in(encode_cursor(*parts))
+
+
+def test_a_list_begins_at_its_first_place_without_a_cursor_only():
+    assert place_in(None, 1, int, 0) == 0
+    assert place_in(encode_cursor("7"), 1, int, 0) == 7
+    for cursor in ("", encode_cursor("seven"), encode_cursor("7", "8")):
+        with pytest.raises(Malformed):
+            place_in(cursor, 1, int, 0)
 
 
 @pytest.mark.parametrize(("found", "cursor"), [("", None), ("ab", None), ("abc", "after b")])
