@@ -10,14 +10,14 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from leadloop import attempt_store, metrics
+from leadloop import attempt_store, delivery, metrics
 from leadloop.attempts import RETRY_AFTER_MAX, Answer
 from leadloop.delivery import READ_ALL_EVERY, Limits
 from leadloop.endpoints import endpoints_router
 from leadloop.holding import Hold
 from leadloop.web import create_app
 from tests.asgi import Client
-from tests.conftest import until
+from tests.conftest import PATIENCE_SECONDS, until
 from tests.receivers import listening
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
 
@@ -267,16 +267,16 @@ async def test_a_lease_that_ended_is_not_given_back(database, make_loop, clock):
     await queue(database, accepted())
     first, second = make_loop(), make_loop()
     await first._refresh(clock.now())
-    ((_, delivery),) = await first._claim(clock.now())
-    clock.advance_to(delivery.lease_until)
+    ((_, claimed),) = await first._claim(clock.now())
+    clock.advance_to(claimed.lease_until)
     await second._refresh(clock.now())
     assert len(await second._claim(clock.now())) == 1
 
     async with database.single() as connection:
-        await attempt_store.put_back(connection, [delivery])
+        await attempt_store.put_back(connection, [claimed])
 
     assert await deliveries(database, "attempt") == [(2,)]
-    assert endpoint == delivery.endpoint_id
+    assert endpoint == claimed.endpoint_id
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
@@ -312,6 +312,32 @@ async def test_nothing_overtakes_what_went_back(database, make_loop, clock, at_o
         firsts = list(dict.fromkeys(found))
         assert firsts == list(range(1, 31))
         assert len(found) > 30
+
+
+async def test_what_went_back_is_claimed_when_all_that_is_newer_has_gone_back_too(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    """The newer ones came by the short way, the last of them after the pause."""
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop, leads = make_loop(), ("lead-1", "lead-2")
+    await add_endpoint(database, receiver.url)
+    await run_until_idle(loop, clock)
+    throttle(receiver, 1)
+    await queue(database, *(accepted(lead, nth) for nth in (1, 2) for lead in leads))
+    assert await loop.run_once(clock.now()) == 4
+    assert await deliveries(database, "attempt") == [(1,), (1,), (0,), (0,)]
+
+    thank(receiver)
+    clock.advance_to(clock.now() + SECOND)
+    await queue(database, *(accepted(lead, 3) for lead in leads))
+    assert (await deliveries(database, "attempt"))[4:] == [(1,), (1,)]
+    assert await loop.run_once(clock.now()) == len(leads)
+    await queue(database, *(accepted(lead, 4) for lead in leads))
+    await run_until_idle(loop, clock)
+
+    arrived = [orjson.loads(one.body)["data"] for one in receiver.received]
+    for lead in leads:
+        assert [one["sequence"] for one in arrived if one["lead_id"] == lead] == [1, 2, 3, 4]
 
 
 async def test_what_goes_back_while_the_table_is_read_is_not_overtaken(
