@@ -242,13 +242,11 @@ class DeliveryLoop:
 
     def _ready(self, now: datetime) -> list[str]:
         """Return the endpoints of which the table may be read."""
-        returning = self._holding.returning()
+        not_yet = self._holding.returning() | self._holding.drains(self._last_of)
         return [
             one
             for one in self._endpoints
-            if one not in returning
-            and not self._holding.is_held(one, now)
-            and not (self._under_way_to[one] and self._holding.drains(one))
+            if one not in not_yet and not self._holding.is_held(one, now)
         ]
 
     def _rooms(self, endpoints: Iterable[str]) -> list[Room]:

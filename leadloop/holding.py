@@ -40,8 +40,8 @@ class Holding:
     _returned: list[Delivery] = field(default_factory=list)
     # The leads, by endpoint, of which something went back: what is newer must not overtake it.
     _behind: dict[str, set[str]] = field(default_factory=dict)
-    # Endpoints of which something newer may be on its way to be posted or to go back.
-    _draining: set[str] = field(default_factory=set)
+    # Endpoints to which something went back since their last reading began.
+    _unread: set[str] = field(default_factory=set)
 
     def read(self, endpoints: Mapping[str, Endpoint]) -> None:
         """Take over what the database says, and keep what it does not know yet."""
@@ -76,25 +76,28 @@ class Holding:
         """Let a claimed delivery go back unposted, and what is newer of its lead behind it."""
         self._returned.append(delivery)
         self._behind.setdefault(delivery.endpoint_id, set()).add(delivery.lead_id)
-        self._draining.add(delivery.endpoint_id)
+        self._unread.add(delivery.endpoint_id)
 
-    def drains(self, endpoint_id: str) -> bool:
-        """Say whether nothing may be claimed for an endpoint while anything is under way to it.
+    def drains(self, under_way: Iterable[tuple[str, str]]) -> set[str]:
+        """Return the endpoints for which nothing may be claimed yet, of what is under way.
 
         What went back would be claimed, and let go, before the last that is behind it had its
         turn to go back, too.
+
+        Args:
+            under_way: Endpoints and leads.
         """
-        return endpoint_id in self._draining
+        return {one for one, lead in under_way if lead in self._behind.get(one, ())}
 
     def begin_claim(self, endpoint_ids: Iterable[str]) -> None:
-        """Note that the table is read for these endpoints: nothing of them is draining."""
-        self._draining.difference_update(endpoint_ids)
+        """Note that the table is read for these endpoints from now on."""
+        self._unread.difference_update(endpoint_ids)
 
     def claim(self, deliveries: Iterable[Delivery]) -> None:
         """Note what comes from the table, where each lead's oldest comes first."""
         for delivery in deliveries:
             # What went back since the reading began is not in what was read.
-            if delivery.endpoint_id not in self._draining:
+            if delivery.endpoint_id not in self._unread:
                 self._behind.get(delivery.endpoint_id, set()).discard(delivery.lead_id)
 
     def catch_up(self, endpoint_id: str) -> None:

@@ -340,6 +340,31 @@ async def test_what_went_back_is_claimed_when_all_that_is_newer_has_gone_back_to
         assert [one["sequence"] for one in arrived if one["lead_id"] == lead] == [1, 2, 3, 4]
 
 
+async def test_a_slow_answer_does_not_hold_up_what_went_back(database, make_loop, clock):
+    answers: dict[tuple[str, int], Answer] = {("lead-2", 1): Answer(429, retry_after="1")}
+    slow, tried = asyncio.Event(), list[tuple[str, int]]()
+
+    async def post(url, headers, body):
+        data = orjson.loads(body)["data"]
+        tried.append((data["lead_id"], data["sequence"]))
+        if data["lead_id"] == "lead-1":
+            await slow.wait()
+        return answers.get(tried[-1], Answer(204))
+
+    loop = make_loop(post=post)
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted("lead-1", 1), accepted("lead-2", 1), accepted("lead-2", 2))
+    for _ in range(3):
+        await loop.run_once(clock.now())
+    assert await deliveries(database, "attempt") == [(1,), (1,), (0,)]
+
+    clock.advance_to(clock.now() + SECOND)
+    for _ in range(3):
+        await loop.run_once(clock.now())
+    assert tried == [("lead-1", 1), ("lead-2", 1), ("lead-2", 2)]
+    slow.set()
+
+
 async def test_what_goes_back_while_the_table_is_read_is_not_overtaken(
     database, make_loop, clock
 ):

@@ -87,15 +87,18 @@ def test_a_newer_delivery_waits_until_what_went_back_was_claimed_again():
     assert not holding.must_wait(DELIVERY, later)
 
 
-def test_an_endpoint_drains_from_what_goes_back_until_it_is_claimed_for():
+def test_an_endpoint_drains_while_something_behind_what_went_back_is_under_way():
     holding = Holding()
-    assert not holding.drains("e-1")
+    behind, beside, elsewhere = ("e-1", "lead-1"), ("e-1", "lead-2"), ("e-2", "lead-1")
+    assert holding.drains([behind]) == set()
 
     holding.give_back(DELIVERY)
-    assert holding.drains("e-1")
+    assert holding.drains([behind]) == {"e-1"}
+    assert holding.drains([beside, elsewhere]) == set()
 
     holding.begin_claim(["e-1"])
-    assert not holding.drains("e-1")
+    holding.claim([DELIVERY])
+    assert holding.drains([behind]) == set()
 
 
 def test_what_goes_back_during_a_claim_is_not_taken_for_claimed():
