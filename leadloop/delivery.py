@@ -209,8 +209,7 @@ class DeliveryLoop:
 
     def _taken(self, now: datetime) -> list[tuple[Endpoint, Delivery]]:
         """Return what was handed over directly, as far as there is room."""
-        most = self._limits.at_once_each
-        room = {one: most - self._under_way_to[one] for one in self._endpoints}
+        room = {one: self._room(one) for one in self._endpoints}
         taken = self._direct.take(room, self._limits.at_once - len(self._under_way), now)
         # An endpoint that was disabled meanwhile gets nothing; its deliveries have failed.
         return [
@@ -250,18 +249,22 @@ class DeliveryLoop:
         ]
 
     def _rooms(self, endpoints: Iterable[str]) -> list[Room]:
-        """Return how many more posts each endpoint may get now.
+        """Return for which endpoints to read the table, and how many posts each may get.
 
         What was handed over and waits for room is older than what is in the table.
         """
-        most = self._limits.at_once_each
         waiting = self._direct.waiting_for()
         rooms = [
-            Room(one, most - self._under_way_to[one], self._lows.get(one, _EVER))
+            Room(one, self._room(one), self._lows.get(one, _EVER))
             for one in endpoints
             if one not in waiting
         ]
         return [room for room in rooms if room.free > 0]
+
+    def _room(self, endpoint_id: str) -> int:
+        """Return how many more posts an endpoint may get now."""
+        most = self._holding.at_once(endpoint_id, self._limits.at_once_each)
+        return max(most - self._under_way_to[endpoint_id], 0)
 
     def _raise_lows(
         self, rooms: Sequence[Room], due: Sequence[Delivery], *, is_cut: bool, now: datetime
@@ -324,6 +327,8 @@ class DeliveryLoop:
         took = elapsed_ms(began, now)
         result = judge(delivery, answer, now, duration_ms=took, schedule=schedule)
         self._results.append(result)
+        if result.state is State.DELIVERED:
+            self._holding.grow(endpoint.id, now)
         if result.held_until is not None:
             self._holding.ask(endpoint, result.held_until)
             # The short way is closed by the next look.

@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from leadloop.attempts import Delivery, Endpoint
 
+# So many posts may be under way after a pause at first, and one more with each that is taken:
+# they double with each round, as long as the receiver keeps up.
+AT_ONCE_FIRST = 4
+
 
 class Hold(NamedTuple):
     """What a receiver asked for; of no meaning once its endpoint has another URL."""
@@ -42,12 +46,18 @@ class Holding:
     _behind: dict[str, set[str]] = field(default_factory=dict)
     # Endpoints to which something went back since their last reading began.
     _unread: set[str] = field(default_factory=set)
+    # How many posts may be under way to endpoints that were held back.
+    _at_once: dict[str, int] = field(default_factory=dict)
 
     def read(self, endpoints: Mapping[str, Endpoint]) -> None:
         """Take over what the database says, and keep what it does not know yet."""
+        known = self._until
         self._until = {
             one.id: one.held_until for one in endpoints.values() if one.held_until is not None
         }
+        for endpoint_id, until in self._until.items():
+            if until != known.get(endpoint_id):
+                self._at_once[endpoint_id] = AT_ONCE_FIRST
         for hold in self._asked.values():
             self._raise(hold)
 
@@ -58,6 +68,16 @@ class Holding:
         if known is None or known.url != hold.url or known.until < until:
             self._asked[endpoint.id] = hold
         self._raise(hold)
+        self._at_once[endpoint.id] = AT_ONCE_FIRST
+
+    def at_once(self, endpoint_id: str, most: int) -> int:
+        """Return how many posts may be under way to an endpoint: at most so many."""
+        return min(self._at_once.get(endpoint_id, most), most)
+
+    def grow(self, endpoint_id: str, now: datetime) -> None:
+        """Let one more be under way, as one was taken; during a pause this tells nothing."""
+        if endpoint_id in self._at_once and not self.is_held(endpoint_id, now):
+            self._at_once[endpoint_id] += 1
 
     def is_held(self, endpoint_id: str, now: datetime) -> bool:
         """Say whether nothing may be posted to an endpoint now."""

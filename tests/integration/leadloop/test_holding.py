@@ -453,6 +453,37 @@ async def test_what_waited_its_lease_away_is_not_overtaken(database, make_loop, 
     assert await deliveries(database, "state, attempt") == [("delivered", 1)] * 3
 
 
+async def test_after_a_pause_deliveries_begin_few_at_once_and_double_as_they_are_taken(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop = make_loop()
+    await add_endpoint(database, receiver.url)
+    throttle(receiver)
+    await queue(database, accepted("lead"))
+    await run_until_idle(loop, clock)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(29)))
+
+    thank(receiver)
+    clock.advance_to(clock.now() + MINUTE)
+    assert [await loop.run_once(clock.now()) for _ in range(4)] == [4, 8, 16, 2]
+
+
+async def test_after_a_pause_few_go_at_once_by_the_short_way_too(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop = make_loop()
+    endpoint = await add_endpoint(database, receiver.url)
+    await hold(database, endpoint, receiver.url, clock.now() + MINUTE)
+    clock.advance_to(clock.now() + MINUTE)
+    await run_until_idle(loop, clock)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(20)))
+    assert {attempt for (attempt,) in await deliveries(database, "attempt")} == {1}
+
+    assert [await loop.run_once(clock.now()) for _ in range(3)] == [4, 8, 8]
+
+
 async def test_a_pause_is_shown_until_it_is_over(database, client, make_loop, receiver, clock):
     endpoint = await add_endpoint(database, receiver.url)
     throttle(receiver)
