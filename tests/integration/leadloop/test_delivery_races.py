@@ -8,6 +8,7 @@ from sqlalchemy import text
 from leadloop import delivery_store, endpoint_store
 from leadloop.attempts import Answer
 from leadloop.delivery import (
+    COMMITS_WITHIN,
     DELIVERIES,
     DIRECT_FACTOR,
     READ_ALL_EVERY,
@@ -66,13 +67,13 @@ async def test_replicas_that_race_deliver_each_event_once(database, make_loop, r
 def make_late_loop(make_loop):
     """Make a loop whose posts wait to be told what they are answered."""
 
-    def make() -> tuple[DeliveryLoop, asyncio.Future[int]]:
+    def make(**options) -> tuple[DeliveryLoop, asyncio.Future[int]]:
         status = asyncio.get_running_loop().create_future()
 
         async def post(url, headers, body):
             return Answer(await status)
 
-        return make_loop(post=post), status
+        return make_loop(post=post, **options), status
 
     return make
 
@@ -142,6 +143,17 @@ async def test_a_transaction_that_commits_late_is_delivered_all_the_same(
     await run_until_idle(loop, clock)
 
     assert receiver.ids() == [quick.id, slow.id]
+
+
+async def test_what_was_committed_after_a_pass_is_due_at_its_own_time_though_that_is_past(
+    database, make_loop, clock
+):
+    await add_endpoint(database, "https://crm.example.com")
+    queued_at = clock.now()
+    await queue(database, accepted())
+    clock.advance_to(queued_at + COMMITS_WITHIN)
+
+    assert await make_loop().next_due(clock.now()) == queued_at
 
 
 async def ready(database, loop, clock) -> None:
@@ -249,6 +261,70 @@ async def test_a_disabled_endpoint_takes_no_place_and_leaves_others_the_short_wa
 
     found = await deliveries(database, "state, attempt")
     assert sorted(found) == [("failed", 0)] * DIRECT_FACTOR + [("pending", 1)] * DIRECT_FACTOR
+
+
+async def test_an_endpoint_takes_the_short_way_once_it_is_enabled(database, make_loop, clock):
+    loop = make_loop(post=noting([]))
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+    await queue(database, accepted(sequence=1))
+    await change(database, endpoint_store.enable, endpoint)
+    await run_until_idle(loop, clock)
+
+    await queue(database, accepted(sequence=2))
+
+    assert await deliveries(database, "state, attempt") == [("failed", 0), ("pending", 1)]
+
+
+async def test_what_was_handed_over_for_an_endpoint_that_is_disabled_is_not_posted(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived))
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+    await queue(database, accepted())
+
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+    clock.advance_to(clock.now() + loop.idle)
+    await run_until_idle(loop, clock)
+
+    assert arrived == []
+    assert await deliveries(database) == [("failed", 1, None)]
+
+
+async def test_a_loop_that_closes_posts_what_was_handed_over_and_takes_no_more(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived))
+    await ready(database, loop, clock)
+    await queue(database, accepted(sequence=1))
+
+    await loop.close()
+    await queue(database, accepted(sequence=2))
+
+    assert arrived == [("lead-1", 1)]
+    assert await deliveries(database) == [("delivered", 1, 204), ("pending", 0, None)]
+
+
+async def test_a_loop_that_has_its_hands_full_does_not_read_the_table(
+    database, make_late_loop, clock
+):
+    loop, status = make_late_loop(limits=Limits(at_once=1, at_once_each=1))
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted("lead-1"), accepted("lead-2"))
+    await loop.run_once(clock.now())
+
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE deliveries RENAME TO away"))
+    assert await loop.run_once(clock.now()) == 1
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE away RENAME TO deliveries"))
+    status.set_result(204)
+    await run_until_idle(loop, clock)
+
+    assert await deliveries(database) == [("delivered", 1, 204)] * 2
 
 
 async def change(database, command, *values) -> None:
