@@ -17,6 +17,7 @@ from leadloop.delivery import (
     enqueue,
 )
 from leadloop.outbox import Promise, promise
+from leadloop.v1.handoff_pb2 import HandoffRouted
 from tests.conftest import PATIENCE_SECONDS, until
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
 
@@ -156,6 +157,22 @@ async def test_what_was_committed_after_a_pass_is_due_at_its_own_time_though_tha
     assert await make_loop().next_due(clock.now()) == queued_at
 
 
+async def test_a_transaction_that_commits_a_little_late_is_delivered_at_the_next_pass(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    async with database.transaction() as late:
+        (slow,) = await promise(late, [Promise(accepted("lead-1"))])
+        await enqueue(late, [slow])
+        clock.advance_to(clock.now() + COMMITS_WITHIN)
+        (quick,) = await queue(database, accepted("lead-2"))
+        await run_until_idle(loop, clock)
+
+    await run_until_idle(loop, clock)
+
+    assert receiver.ids() == [quick.id, slow.id]
+
+
 async def ready(database, loop, clock) -> None:
     """Let a loop see that nothing waits, so that it takes work directly."""
     await add_endpoint(database, "https://crm.example.com")
@@ -245,6 +262,57 @@ async def test_nothing_overtakes_when_work_is_handed_over_or_waits(
     for lead in ("lead-0", "lead-1", "lead-2"):
         assert [nth for one, nth in arrived if one == lead] == list(range(1, 21))
     assert {attempt for _, attempt, _ in await deliveries(database)} == {1}
+
+
+async def test_what_is_handed_over_waits_for_the_last_of_its_lead_not_the_first_to_end(
+    database, make_loop, clock
+):
+    tried, slow = list[int](), asyncio.Event()
+
+    async def post(url, headers, body):
+        tried.append(orjson.loads(body)["data"]["sequence"])
+        if tried[-1] == 2:
+            await slow.wait()
+        return Answer(204)
+
+    loop = make_loop(post=post)
+    await ready(database, loop, clock)
+    await queue(database, accepted(sequence=1), accepted(sequence=2))
+    await loop.run_once(clock.now())
+    await until(lambda: len(tried) == 2)
+    await queue(database, accepted(sequence=3))
+    await loop.run_once(clock.now())
+    assert tried == [1, 2]
+
+    slow.set()
+    await run_until_idle(loop, clock)
+    assert tried == [1, 2, 3]
+
+
+async def test_the_oldest_of_all_endpoints_goes_first_when_there_is_little_room(
+    database, make_loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url, types=["leadloop.v1.HandoffAccepted"])
+    await add_endpoint(database, receiver.url, types=["leadloop.v1.HandoffRouted"])
+    (older,) = await queue(database, HandoffRouted(lead_id="lead-1", sequence=1))
+    clock.advance_to(clock.now() + timedelta(seconds=1))
+    (newer,) = await queue(database, accepted())
+
+    await run_until_idle(make_loop(limits=Limits(at_once=1, at_once_each=1)), clock)
+
+    assert receiver.ids() == [older.id, newer.id]
+
+
+async def test_who_is_gone_gets_nothing_of_what_was_handed_over(database, make_loop, clock):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived, 410), limits=Limits(at_once=1, at_once_each=1))
+    await ready(database, loop, clock)
+    await queue(database, accepted("lead-1"), accepted("lead-2"))
+
+    await run_until_idle(loop, clock)
+
+    assert arrived == [("lead-1", 1)]
+    assert await deliveries(database, "state") == [("failed",)] * 2
 
 
 async def test_a_disabled_endpoint_takes_no_place_and_leaves_others_the_short_way(
