@@ -251,14 +251,10 @@ class DeliveryLoop:
     def _rooms(self, endpoints: Iterable[str]) -> list[Room]:
         """Return for which endpoints to read the table, and how many posts each may get.
 
-        What was handed over and waits for room is older than what is in the table.
+        What was handed over is older than what is in the table; while any of it waits, it is
+        because there is no room.
         """
-        waiting = self._direct.waiting_for()
-        rooms = [
-            Room(one, self._room(one), self._lows.get(one, _EVER))
-            for one in endpoints
-            if one not in waiting
-        ]
+        rooms = [Room(one, self._room(one), self._lows.get(one, _EVER)) for one in endpoints]
         return [room for room in rooms if room.free > 0]
 
     def _room(self, endpoint_id: str) -> int:
@@ -366,8 +362,6 @@ class DeliveryLoop:
 
     async def _write(self, results: Sequence[Result], held: Unwritten) -> None:
         """Write results, in one transaction where they end an endpoint, too."""
-        again = [one.due_at for one in results if one.state is State.PENDING]
-        self._look_at = min([self._look_at, *again])
         gone = sorted({one.delivery.endpoint_id for one in results if one.is_gone})
         if gone:
             async with self._database.transaction() as work:

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from leadloop import attempt_store, delivery, metrics
+from leadloop import attempt_store, delivery, delivery_store, metrics
 from leadloop.attempts import RETRY_AFTER_MAX, Answer
 from leadloop.delivery import COMMITS_WITHIN, READ_ALL_EVERY, Limits
 from leadloop.endpoints import endpoints_router
@@ -318,6 +318,20 @@ async def test_a_lease_that_ended_is_not_given_back(database, make_loop, clock):
 
     assert await deliveries(database, "attempt") == [(2,)]
     assert endpoint == claimed.endpoint_id
+
+
+async def test_what_was_given_up_meanwhile_is_not_given_back(database, make_loop, clock):
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted())
+    loop = make_loop()
+    await loop._refresh(clock.now())
+    ((_, claimed),) = await loop._claim(clock.now())
+
+    async with database.single() as connection:
+        await delivery_store.disable(connection, [endpoint], "for a test")
+        await attempt_store.put_back(connection, [claimed])
+
+    assert await deliveries(database, "state, attempt") == [("failed", 1)]
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
