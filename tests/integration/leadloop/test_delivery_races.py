@@ -379,7 +379,7 @@ async def test_a_loop_that_closes_posts_what_was_handed_over_and_takes_no_more(
 async def test_a_loop_that_has_its_hands_full_does_not_read_the_table(
     database, make_late_loop, clock
 ):
-    loop, status = make_late_loop(limits=Limits(at_once=1, at_once_each=1))
+    loop, status = make_late_loop(limits=Limits(at_once=1, at_once_each=2))
     await add_endpoint(database, "https://crm.example.com")
     await queue(database, accepted("lead-1"), accepted("lead-2"))
     await loop.run_once(clock.now())
