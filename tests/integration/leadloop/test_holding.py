@@ -616,6 +616,29 @@ async def test_after_a_pause_few_go_at_once_by_the_short_way_too(
     assert [await loop.run_once(clock.now()) for _ in range(3)] == [4, 8, 8]
 
 
+async def test_what_waited_its_lease_away_is_claimed_at_the_next_pass(
+    database, make_loop, clock
+):
+    answered, tried = asyncio.Event(), list[int]()
+
+    async def post(url, headers, body):
+        tried.append(orjson.loads(body)["data"]["sequence"])
+        await answered.wait()
+        return Answer(204)
+
+    loop = make_loop(post=post)
+    await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    await loop.run_once(clock.now())
+    clock.advance_to(clock.now() + 11 * SECOND)
+    await loop.run_once(clock.now())
+    answered.set()
+    await run_until_idle(loop, clock)
+
+    assert tried == [1, 2]
+
+
 async def test_a_pause_is_shown_until_it_is_over(database, client, make_loop, receiver, clock):
     endpoint = await add_endpoint(database, receiver.url)
     throttle(receiver)
