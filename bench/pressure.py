@@ -1,6 +1,7 @@
 """How long work on this machine stood still for want of the processor or the disk."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,15 +26,23 @@ class Stalled(NamedTuple):
 class Pressure:
     """Knows how much of the time since it was made work stood still."""
 
-    def __init__(self, folder: Path = PRESSURE) -> None:
-        """Begin to measure."""
+    def __init__(
+        self, folder: Path = PRESSURE, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin to measure.
+
+        Args:
+            folder: Where the machine tells of its stalls.
+            seconds: The time by a clock that never goes back.
+        """
         self._folder = folder
-        self._began = time.monotonic()
+        self._now = seconds
+        self._began = seconds()
         self._before = self._read()
 
     def stalled(self) -> Stalled:
         """Return the shares of the time since the beginning."""
-        seconds = time.monotonic() - self._began
+        seconds = self._now() - self._began
         pairs = zip(self._before, self._read(), strict=True)
         return Stalled(
             *(

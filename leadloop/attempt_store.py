@@ -59,11 +59,10 @@ WHERE endpoints.id = hold.id AND endpoints.url = hold.url
 # Only while the lease is the one it was claimed with; after that it is somebody else's.
 _PUT_BACK = text("""
 UPDATE deliveries SET attempt = deliveries.attempt - 1, due_at = back.due_at
-FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:dues AS timestamptz[]),
-            CAST(:leases AS timestamptz[]))
-     AS back (id, attempt, due_at, lease_until)
+FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:leases AS timestamptz[]))
+     AS back (id, due_at, lease_until)
 WHERE deliveries.id = back.id AND deliveries.state = 'pending'
-    AND deliveries.attempt = back.attempt AND deliveries.due_at = back.lease_until
+    AND deliveries.due_at = back.lease_until
 """)
 
 
@@ -110,7 +109,6 @@ async def put_back(connection: Connection, deliveries: Sequence[Delivery]) -> No
     """Let deliveries wait as if they had not been claimed."""
     values = {
         "ids": [delivery.id for delivery in deliveries],
-        "attempts": [delivery.attempt for delivery in deliveries],
         "dues": [delivery.due_at for delivery in deliveries],
         "leases": [delivery.lease_until for delivery in deliveries],
     }

@@ -209,8 +209,7 @@ class DeliveryLoop:
 
     def _taken(self, now: datetime) -> list[tuple[Endpoint, Delivery]]:
         """Return what was handed over directly, as far as there is room."""
-        most = self._limits.at_once_each
-        room = {one: most - self._under_way_to[one] for one in self._endpoints}
+        room = {one: self._room(one) for one in self._endpoints}
         taken = self._direct.take(room, self._limits.at_once - len(self._under_way), now)
         # An endpoint that was disabled meanwhile gets nothing; its deliveries have failed.
         return [
@@ -242,28 +241,26 @@ class DeliveryLoop:
 
     def _ready(self, now: datetime) -> list[str]:
         """Return the endpoints of which the table may be read."""
-        returning = self._holding.returning()
+        not_yet = self._holding.returning() | self._holding.drains(self._last_of)
         return [
             one
             for one in self._endpoints
-            if one not in returning
-            and not self._holding.is_held(one, now)
-            and not (self._under_way_to[one] and self._holding.drains(one))
+            if one not in not_yet and not self._holding.is_held(one, now)
         ]
 
     def _rooms(self, endpoints: Iterable[str]) -> list[Room]:
-        """Return how many more posts each endpoint may get now.
+        """Return for which endpoints to read the table, and how many posts each may get.
 
-        What was handed over and waits for room is older than what is in the table.
+        What was handed over is older than what is in the table; while any of it waits, it is
+        because there is no room.
         """
-        most = self._limits.at_once_each
-        waiting = self._direct.waiting_for()
-        rooms = [
-            Room(one, most - self._under_way_to[one], self._lows.get(one, _EVER))
-            for one in endpoints
-            if one not in waiting
-        ]
+        rooms = [Room(one, self._room(one), self._lows.get(one, _EVER)) for one in endpoints]
         return [room for room in rooms if room.free > 0]
+
+    def _room(self, endpoint_id: str) -> int:
+        """Return how many more posts an endpoint may get now."""
+        most = self._holding.at_once(endpoint_id, self._limits.at_once_each)
+        return max(most - self._under_way_to[endpoint_id], 0)
 
     def _raise_lows(
         self, rooms: Sequence[Room], due: Sequence[Delivery], *, is_cut: bool, now: datetime
@@ -326,6 +323,8 @@ class DeliveryLoop:
         took = elapsed_ms(began, now)
         result = judge(delivery, answer, now, duration_ms=took, schedule=schedule)
         self._results.append(result)
+        if result.state is State.DELIVERED:
+            self._holding.grow(endpoint.id, now)
         if result.held_until is not None:
             self._holding.ask(endpoint, result.held_until)
             # The short way is closed by the next look.
@@ -363,8 +362,6 @@ class DeliveryLoop:
 
     async def _write(self, results: Sequence[Result], held: Unwritten) -> None:
         """Write results, in one transaction where they end an endpoint, too."""
-        again = [one.due_at for one in results if one.state is State.PENDING]
-        self._look_at = min([self._look_at, *again])
         gone = sorted({one.delivery.endpoint_id for one in results if one.is_gone})
         if gone:
             async with self._database.transaction() as work:

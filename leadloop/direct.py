@@ -108,10 +108,6 @@ class Direct:
         """Say whether deliveries to this endpoint are taken."""
         return endpoint_id in self._open
 
-    def waiting_for(self) -> set[str]:
-        """Return the endpoints for which something waits that was handed over."""
-        return {key for key, line in self._lines.items() if line.waiting}
-
     def take(self, room: Mapping[str, int], most: int, now: datetime) -> list[Delivery]:
         """Take deliveries that there is room for, of each endpoint and in all.
 

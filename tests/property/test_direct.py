@@ -46,15 +46,17 @@ class Model:
             self.table += [int(one.id) for one in unit if one.lease_until is None]
         self.direct.settle(unit, is_committed=is_committed)
 
-    def take(self, room: int) -> None:
+    def take(self, room: int) -> int:
+        """Return how much room is left."""
         taken = self.direct.take({ENDPOINT: room}, 1_000, NOW)
         self.posted += [int(one.id) for one in taken]
+        return room - len(taken)
 
     def look(self, room: int, comes_between: bool) -> None:
         """Make a pass as the loop does; a commit may come between reading and opening."""
-        self.take(room)
+        room = self.take(room)
         self.direct.begin_look([ENDPOINT])
-        if ENDPOINT in self.direct.waiting_for():
+        if not room:
             return
         found, self.table = self.table[:room], self.table[room:]
         self.posted += found

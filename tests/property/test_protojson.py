@@ -1,20 +1,23 @@
 import math
 
 import pytest
+from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.protobuf.wrappers_pb2 import DoubleValue
+from google.protobuf.wrappers_pb2 import DoubleValue, FloatValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadloop import protojson
 from leadloop.events import EVENT_TYPES
+from leadloop.v1.lead_pb2 import Lead
 
 SCALARS = {
     FieldDescriptor.CPPTYPE_STRING: st.text(max_size=5),
@@ -106,3 +109,43 @@ def test_a_message_may_hold_others_of_its_own_type():
         "name": "outer",
         "nested_type": [{"name": "inner"}],
     }
+
+
+def test_what_a_contract_may_hold_that_no_event_holds_yet_reads_as_protobuf_says():
+    text = """
+        name: "later.proto" package: "later" syntax: "proto3"
+        message_type {
+            name: "Later"
+            field { name: "big" number: 1 type: TYPE_UINT64 label: LABEL_OPTIONAL }
+            field { name: "ratios" number: 2 type: TYPE_DOUBLE label: LABEL_REPEATED }
+            field { name: "said" number: 3 type: TYPE_MESSAGE label: LABEL_REPEATED
+                    type_name: ".later.Later.SaidEntry" }
+            nested_type {
+                name: "SaidEntry" options { map_entry: true }
+                field { name: "key" number: 1 type: TYPE_BOOL label: LABEL_OPTIONAL }
+                field { name: "value" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL }
+            }
+        }
+    """
+    pool = DescriptorPool()
+    pool.Add(text_format.Parse(text, FileDescriptorProto()))
+    later = GetMessageClass(pool.FindMessageTypeByName("later.Later"))(
+        big=2**64 - 1, ratios=[-0.0, math.inf], said={True: "yes", False: "no"}
+    )
+
+    written = protojson.to_dict(later)
+
+    assert written == MessageToDict(later, preserving_proto_field_name=True)
+    assert repr(written["ratios"]) == "[-0.0, 'Infinity']"
+
+
+@given(st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=9))
+def test_the_keys_of_a_map_are_sorted(attributes):
+    written = protojson.to_dict(Lead(attributes=attributes))
+
+    assert repr(written.get("attributes", {})) == repr(dict(sorted(attributes.items())))
+
+
+def test_a_number_of_half_the_digits_is_refused():
+    with pytest.raises(TypeError, match="float is not written yet"):
+        protojson.to_dict(FloatValue())

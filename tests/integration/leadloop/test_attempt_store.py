@@ -159,6 +159,63 @@ async def test_a_replay_of_what_was_taken_leaves_that_attempt_in_the_history(
     assert [one["status"] for one in again["attempts"]][-2:] == [204, 400]
 
 
+async def test_every_time_that_it_was_taken_is_told_though_another_was_before(
+    database, client, make_loop, clock
+):
+    loop = make_loop(post=answering(clock, Answer(500), Answer(204), seconds=1))
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted())
+    await run_to_the_end(loop, clock)
+    first = await shown(client)
+
+    await client.post(f"/v1/deliveries/{first['id']}/replay")
+    await run_until_idle(loop, clock)
+
+    found = (await shown(client))["attempts"]
+    assert [(one["attempt"], one["status"]) for one in found] == [(1, 500), (2, 204), (1, 204)]
+
+
+async def test_what_is_taken_at_once_after_a_replay_tells_no_error_any_more(
+    database, make_loop, clock, client
+):
+    loop = make_loop(
+        post=answering(clock, Answer(400), Answer(204)), limits=Limits(schedule=())
+    )
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted())
+    await run_until_idle(loop, clock)
+    failed = await shown(client)
+
+    await client.post(f"/v1/deliveries/{failed['id']}/replay")
+    await run_until_idle(loop, clock)
+
+    taken = await shown(client)
+    assert (failed["state"], failed["last_error"]) == ("failed", "HTTP 400")
+    assert (taken["state"], taken["last_error"]) == ("delivered", None)
+
+
+async def test_a_success_is_true_though_others_tried_again_meanwhile(database, clock):
+    await add_endpoint(database, "https://crm.example.com")
+    (envelope,) = await queue(database, accepted())
+    ((delivery, endpoint),) = await deliveries(
+        database, "CAST(id AS text), CAST(endpoint_id AS text)"
+    )
+    queued = Queued(delivery, endpoint, envelope, None, clock.now() + timedelta(seconds=25))
+    second = queued.leased()._replace(attempt=2)
+    taken, refused = (
+        judge(second, Answer(status), clock.now(), duration_ms=7, schedule=WEBHOOK_SCHEDULE)
+        for status in (204, 500)
+    )
+    async with database.single() as connection:
+        await connection.execute(text("UPDATE deliveries SET attempt = 3"))
+        await attempt_store.record(connection, [refused])
+    assert await deliveries(database, "state, attempt") == [("pending", 3)]
+
+    async with database.single() as connection:
+        await attempt_store.record(connection, [taken])
+    assert await deliveries(database, "state, last_status") == [("delivered", 204)]
+
+
 async def test_what_a_receiver_says_besides_its_status_is_not_kept(
     database, client, make_loop, receiver, clock
 ):

@@ -96,6 +96,58 @@ async def test_what_was_taken_is_one_line_that_names_its_traces(
     ]
 
 
+async def test_what_was_not_taken_is_a_line_that_tells_all_of_the_attempt_but_the_person(
+    database, make_loop, clock
+):
+    async def post(url, headers, body):
+        clock.advance_to(clock.now() + timedelta(milliseconds=40))
+        return Answer(500)
+
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with database.transaction(f"00-{trace}-00f067aa0ba902b7-01") as work:
+        (envelope,) = await promise(work, [Promise(accepted())])
+        await enqueue(work, [envelope])
+    ((delivery,),) = await deliveries(database, "CAST(id AS text)")
+
+    with capture_logs() as logs:
+        await run_until_idle(make_loop(post=post), clock)
+
+    assert logs == [
+        {
+            "event": "delivery.attempted",
+            "delivery_id": delivery,
+            "event_id": envelope.id,
+            "trace_id": trace,
+            "endpoint_id": endpoint,
+            "event_type": "leadloop.v1.HandoffAccepted",
+            "attempt": 1,
+            "status": 500,
+            "error": "HTTP 500",
+            "duration_ms": 40,
+            "outcome": "retried",
+            "log_level": "warning",
+        }
+    ]
+
+
+async def test_each_attempt_is_counted_by_what_it_came_to(database, make_loop, clock):
+    def counted() -> list[float]:
+        labels = [{"service": "kit", "outcome": one} for one in ("delivered", "retried")]
+        name = "leadloop_deliveries_total"
+        return [REGISTRY.get_sample_value(name, one) or 0 for one in labels]
+
+    async def post(url, headers, body):
+        return Answer(204 if orjson.loads(body)["data"]["sequence"] == 1 else 500)
+
+    delivered, retried = counted()
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, *(accepted(f"lead-{n}", 1 + n % 2) for n in range(5)))
+    await run_until_idle(make_loop(post=post), clock)
+
+    assert counted() == [delivered + 3, retried + 2]
+
+
 async def test_each_endpoint_gets_the_types_it_asked_for(database, loop, receiver, clock):
     await add_endpoint(database, receiver.url + "/all")
     await add_endpoint(database, receiver.url + "/routed", types=["leadloop.v1.HandoffRouted"])

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from leadloop import delivery_store, endpoint_store
 from leadloop.attempts import Answer
 from leadloop.delivery import (
+    COMMITS_WITHIN,
     DELIVERIES,
     DIRECT_FACTOR,
     READ_ALL_EVERY,
@@ -16,6 +17,7 @@ from leadloop.delivery import (
     enqueue,
 )
 from leadloop.outbox import Promise, promise
+from leadloop.v1.handoff_pb2 import HandoffRouted
 from tests.conftest import PATIENCE_SECONDS, until
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
 
@@ -66,13 +68,13 @@ async def test_replicas_that_race_deliver_each_event_once(database, make_loop, r
 def make_late_loop(make_loop):
     """Make a loop whose posts wait to be told what they are answered."""
 
-    def make() -> tuple[DeliveryLoop, asyncio.Future[int]]:
+    def make(**options) -> tuple[DeliveryLoop, asyncio.Future[int]]:
         status = asyncio.get_running_loop().create_future()
 
         async def post(url, headers, body):
             return Answer(await status)
 
-        return make_loop(post=post), status
+        return make_loop(post=post, **options), status
 
     return make
 
@@ -139,6 +141,33 @@ async def test_a_transaction_that_commits_late_is_delivered_all_the_same(
         assert receiver.ids() == [quick.id]
 
     clock.advance_to(clock.now() + READ_ALL_EVERY)
+    await run_until_idle(loop, clock)
+
+    assert receiver.ids() == [quick.id, slow.id]
+
+
+async def test_what_was_committed_after_a_pass_is_due_at_its_own_time_though_that_is_past(
+    database, make_loop, clock
+):
+    await add_endpoint(database, "https://crm.example.com")
+    queued_at = clock.now()
+    await queue(database, accepted())
+    clock.advance_to(queued_at + COMMITS_WITHIN)
+
+    assert await make_loop().next_due(clock.now()) == queued_at
+
+
+async def test_a_transaction_that_commits_a_little_late_is_delivered_at_the_next_pass(
+    database, loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url)
+    async with database.transaction() as late:
+        (slow,) = await promise(late, [Promise(accepted("lead-1"))])
+        await enqueue(late, [slow])
+        clock.advance_to(clock.now() + COMMITS_WITHIN)
+        (quick,) = await queue(database, accepted("lead-2"))
+        await run_until_idle(loop, clock)
+
     await run_until_idle(loop, clock)
 
     assert receiver.ids() == [quick.id, slow.id]
@@ -235,6 +264,57 @@ async def test_nothing_overtakes_when_work_is_handed_over_or_waits(
     assert {attempt for _, attempt, _ in await deliveries(database)} == {1}
 
 
+async def test_what_is_handed_over_waits_for_the_last_of_its_lead_not_the_first_to_end(
+    database, make_loop, clock
+):
+    tried, slow = list[int](), asyncio.Event()
+
+    async def post(url, headers, body):
+        tried.append(orjson.loads(body)["data"]["sequence"])
+        if tried[-1] == 2:
+            await slow.wait()
+        return Answer(204)
+
+    loop = make_loop(post=post)
+    await ready(database, loop, clock)
+    await queue(database, accepted(sequence=1), accepted(sequence=2))
+    await loop.run_once(clock.now())
+    await until(lambda: len(tried) == 2)
+    await queue(database, accepted(sequence=3))
+    await loop.run_once(clock.now())
+    assert tried == [1, 2]
+
+    slow.set()
+    await run_until_idle(loop, clock)
+    assert tried == [1, 2, 3]
+
+
+async def test_the_oldest_of_all_endpoints_goes_first_when_there_is_little_room(
+    database, make_loop, receiver, clock
+):
+    await add_endpoint(database, receiver.url, types=["leadloop.v1.HandoffAccepted"])
+    await add_endpoint(database, receiver.url, types=["leadloop.v1.HandoffRouted"])
+    (older,) = await queue(database, HandoffRouted(lead_id="lead-1", sequence=1))
+    clock.advance_to(clock.now() + timedelta(seconds=1))
+    (newer,) = await queue(database, accepted())
+
+    await run_until_idle(make_loop(limits=Limits(at_once=1, at_once_each=1)), clock)
+
+    assert receiver.ids() == [older.id, newer.id]
+
+
+async def test_who_is_gone_gets_nothing_of_what_was_handed_over(database, make_loop, clock):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived, 410), limits=Limits(at_once=1, at_once_each=1))
+    await ready(database, loop, clock)
+    await queue(database, accepted("lead-1"), accepted("lead-2"))
+
+    await run_until_idle(loop, clock)
+
+    assert arrived == [("lead-1", 1)]
+    assert await deliveries(database, "state") == [("failed",)] * 2
+
+
 async def test_a_disabled_endpoint_takes_no_place_and_leaves_others_the_short_way(
     database, make_loop, clock
 ):
@@ -249,6 +329,70 @@ async def test_a_disabled_endpoint_takes_no_place_and_leaves_others_the_short_wa
 
     found = await deliveries(database, "state, attempt")
     assert sorted(found) == [("failed", 0)] * DIRECT_FACTOR + [("pending", 1)] * DIRECT_FACTOR
+
+
+async def test_an_endpoint_takes_the_short_way_once_it_is_enabled(database, make_loop, clock):
+    loop = make_loop(post=noting([]))
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+    await queue(database, accepted(sequence=1))
+    await change(database, endpoint_store.enable, endpoint)
+    await run_until_idle(loop, clock)
+
+    await queue(database, accepted(sequence=2))
+
+    assert await deliveries(database, "state, attempt") == [("failed", 0), ("pending", 1)]
+
+
+async def test_what_was_handed_over_for_an_endpoint_that_is_disabled_is_not_posted(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived))
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+    await queue(database, accepted())
+
+    await change(database, delivery_store.disable, [endpoint], "for a test")
+    clock.advance_to(clock.now() + loop.idle)
+    await run_until_idle(loop, clock)
+
+    assert arrived == []
+    assert await deliveries(database) == [("failed", 1, None)]
+
+
+async def test_a_loop_that_closes_posts_what_was_handed_over_and_takes_no_more(
+    database, make_loop, clock
+):
+    arrived: list[tuple[str, int]] = []
+    loop = make_loop(post=noting(arrived))
+    await ready(database, loop, clock)
+    await queue(database, accepted(sequence=1))
+
+    await loop.close()
+    await queue(database, accepted(sequence=2))
+
+    assert arrived == [("lead-1", 1)]
+    assert await deliveries(database) == [("delivered", 1, 204), ("pending", 0, None)]
+
+
+async def test_a_loop_that_has_its_hands_full_does_not_read_the_table(
+    database, make_late_loop, clock
+):
+    loop, status = make_late_loop(limits=Limits(at_once=1, at_once_each=2))
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted("lead-1"), accepted("lead-2"))
+    await loop.run_once(clock.now())
+
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE deliveries RENAME TO away"))
+    assert await loop.run_once(clock.now()) == 1
+    async with database.transaction() as work:
+        await work.connection.execute(text("ALTER TABLE away RENAME TO deliveries"))
+    status.set_result(204)
+    await run_until_idle(loop, clock)
+
+    assert await deliveries(database) == [("delivered", 1, 204)] * 2
 
 
 async def change(database, command, *values) -> None:

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from leadloop import endpoint_store, signing
+from leadloop import endpoint_store, signing, tracing
 from leadloop.attempts import Answer
 from leadloop.endpoint_tester import AT_ONCE_MAX, TEST_TYPE
 from leadloop.endpoints import endpoints_router
@@ -234,12 +234,30 @@ async def test_an_endpoint_that_is_not_there_is_not_tested(client, receiver):
     assert receiver.received == []
 
 
+async def test_a_test_that_ends_in_an_error_leaves_its_place(client, endpoint):
+    for _ in range(AT_ONCE_MAX):
+        assert (await client.post(f"/v1/endpoints/{NOBODY}/test")).status == 404
+
+    assert (await client.post(f"/v1/endpoints/{endpoint}/test")).status == 200
+
+
+async def test_a_test_goes_on_with_the_trace_of_who_asked_for_it(client, endpoint, receiver):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    header = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+
+    await client.post(f"/v1/endpoints/{endpoint}/test", headers=header)
+
+    (got,) = receiver.received
+    assert tracing.trace_id(got.headers["traceparent"]) == trace
+
+
 async def test_a_test_is_one_line_of_the_log(client, endpoint):
     with capture_logs() as logs:
-        await client.post(f"/v1/endpoints/{endpoint}/test")
+        told = (await client.post(f"/v1/endpoints/{endpoint}/test")).json()
 
     (line,) = [one for one in logs if one["event"] == "endpoint.tested"]
     assert (line["endpoint_id"], line["status"], line["error"]) == (endpoint, 204, None)
+    assert line["duration_ms"] == told["duration_ms"]
 
 
 async def test_nobody_can_subscribe_to_tests(client):

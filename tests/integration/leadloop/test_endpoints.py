@@ -5,11 +5,12 @@ import pytest
 from asyncpg import IntegrityConstraintViolationError
 from sqlalchemy import text
 
-from leadloop import signing
+from leadloop import attempt_store, delivery_store, endpoint_store, signing
 from leadloop.attempts import Answer
 from leadloop.delivery import DeliveryLoop, enqueue
 from leadloop.delivery_store import LEASED_WITHIN
 from leadloop.endpoints import endpoints_router
+from leadloop.holding import Hold
 from leadloop.outbox import Promise, promise
 from leadloop.v1.handoff_pb2 import HandoffAccepted
 from leadloop.web import create_app
@@ -261,7 +262,7 @@ async def test_lists_are_read_page_by_page(client, database, loop):
             page = (await client.get(path, limit=2, cursor=page["next"])).json()
         found += page["items"]
         ids = [item["id"] for item in found]
-        assert len(set(ids)) == count
+        assert len(ids) == len(set(ids)) == count
         assert ids == sorted(ids, reverse=path == "/v1/deliveries")
 
 
@@ -369,6 +370,60 @@ async def test_a_delivery_that_may_be_under_way_is_left_alone(client, database, 
     assert many.json() == {"replayed": 0}
 
 
+async def test_a_pause_that_is_over_is_no_reason_to_refuse_a_replay(client, database, clock):
+    created = await create(client)
+    async with database.transaction() as work:
+        event = HandoffAccepted(lead_id="lead-1", sequence=1)
+        await enqueue(work, await promise(work, [Promise(event)]))
+        held = [Hold(created["id"], URL, work.now)]
+        await attempt_store.hold(work.connection, held)
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+
+    refused = await client.post(f"/v1/deliveries/{item['id']}/replay")
+
+    assert refused.json()["detail"].startswith("The delivery is under way or due within 50 s")
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+async def test_a_replay_that_is_asked_for_again_with_its_key_is_made_once(
+    client, database, loop, clock, status, in_bulk
+):
+    await create(client)
+    status[0] = 500
+    since = clock.now().isoformat()
+    await deliver(database, loop, "lead-1")
+    clock.advance_to(await loop.next_due(clock.now()))
+    await deliver(database, loop)
+    (item,) = (await client.get("/v1/deliveries")).json()["items"]
+    path = "/v1/deliveries/replay" if in_bulk else f"/v1/deliveries/{item['id']}/replay"
+    body = {"since": since} if in_bulk else None
+
+    answers = [await client.post(path, body, {"idempotency-key": "k-1"}) for _ in range(2)]
+
+    assert [answer.json() for answer in answers] == [{"replayed": 1}] * 2
+
+
+async def test_what_is_replayed_in_bulk_goes_out_at_the_next_pass(
+    client, database, loop, clock, status, posted
+):
+    await create(client)
+    status[0] = 410
+    since = clock.now().isoformat()
+    await deliver(database, loop, "lead-1")
+    (endpoint,) = (await client.get("/v1/endpoints")).json()["items"]
+    await client.post(f"/v1/endpoints/{endpoint['id']}/enable")
+    await deliver(database, loop)
+    clock.advance_to(clock.now() + loop.idle)
+    await deliver(database, loop)
+
+    await client.post(
+        "/v1/deliveries/replay", {"since": since, "until": "2027-01-01T00:00:00Z"}
+    )
+    await loop.run_once(clock.now())
+
+    assert len(posted) == 2
+
+
 async def test_a_replay_says_that_its_endpoint_is_disabled_or_deleted(client, database, loop):
     created = await create(client)
     path = f"/v1/endpoints/{created['id']}"
@@ -388,6 +443,16 @@ async def test_a_replay_says_that_its_endpoint_is_disabled_or_deleted(client, da
         (409, "The endpoint was deleted."),
         (404, f"There is no endpoint {created['id']}."),
     ]
+
+
+async def test_an_endpoint_that_is_disabled_again_keeps_its_first_reason(client, database):
+    created = await create(client)
+    async with database.transaction() as work:
+        for reason in ("the first", "the second"):
+            await delivery_store.disable(work.connection, [created["id"]], reason)
+
+        (endpoint,) = await endpoint_store.page(work.connection, None, 10)
+    assert endpoint.reason == "the first"
 
 
 async def test_failed_deliveries_are_replayed_by_time_and_endpoint(

@@ -10,14 +10,14 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from leadloop import attempt_store, metrics
+from leadloop import attempt_store, delivery, delivery_store, metrics
 from leadloop.attempts import RETRY_AFTER_MAX, Answer
-from leadloop.delivery import READ_ALL_EVERY, Limits
+from leadloop.delivery import COMMITS_WITHIN, READ_ALL_EVERY, Limits
 from leadloop.endpoints import endpoints_router
 from leadloop.holding import Hold
 from leadloop.web import create_app
 from tests.asgi import Client
-from tests.conftest import until
+from tests.conftest import PATIENCE_SECONDS, until
 from tests.receivers import listening
 from tests.webhooks import accepted, add_endpoint, deliveries, queue, run_until_idle
 
@@ -59,6 +59,16 @@ async def held_until(database) -> list[datetime | None]:
 async def hold(database, endpoint: str, url: str, until: datetime) -> None:
     async with database.single() as connection:
         await attempt_store.hold(connection, [Hold(endpoint, url, until)])
+
+
+async def somebody_waits_for_a_lock(database) -> None:
+    waiting = text("""
+        SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database() AND NOT granted
+    """)
+    async with asyncio.timeout(PATIENCE_SECONDS), database.single() as connection:
+        while not await connection.scalar(waiting):
+            pass
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -165,6 +175,37 @@ async def test_a_wish_with_the_last_attempt_is_heard_too(database, make_loop, re
     assert await held_until(database) == [clock.now() + MINUTE]
 
 
+async def test_a_pause_is_one_line_of_the_log(database, make_loop, receiver, clock):
+    endpoint = await add_endpoint(database, receiver.url)
+    throttle(receiver)
+    await queue(database, accepted())
+
+    with capture_logs() as logs:
+        await run_until_idle(make_loop(), clock)
+
+    (line,) = [one for one in logs if one["event"] == "endpoint.held"]
+    assert (line["endpoint_id"], line["until"]) == (endpoint, "2026-03-02T09:01:00+00:00")
+
+
+async def test_who_asked_for_longer_is_heard_whoever_writes_last(database, receiver, clock):
+    endpoint, asked_at = await add_endpoint(database, receiver.url), clock.now()
+    for minutes in (1, 3, 2):
+        await hold(database, endpoint, receiver.url, asked_at + minutes * MINUTE)
+
+    assert await held_until(database) == [asked_at + 3 * MINUTE]
+
+
+async def test_what_is_held_back_is_next_due_when_its_pause_is_over(
+    database, make_loop, receiver, clock
+):
+    endpoint, asked_at = await add_endpoint(database, receiver.url), clock.now()
+    await queue(database, accepted())
+    await hold(database, endpoint, receiver.url, asked_at + MINUTE)
+    clock.advance_to(asked_at + MINUTE / 2)
+
+    assert await make_loop().next_due(clock.now()) == asked_at + MINUTE
+
+
 async def test_a_success_that_was_under_way_ends_no_pause(database, make_loop, clock):
     answers: dict[str, asyncio.Future[Answer]] = {}
 
@@ -267,16 +308,30 @@ async def test_a_lease_that_ended_is_not_given_back(database, make_loop, clock):
     await queue(database, accepted())
     first, second = make_loop(), make_loop()
     await first._refresh(clock.now())
-    ((_, delivery),) = await first._claim(clock.now())
-    clock.advance_to(delivery.lease_until)
+    ((_, claimed),) = await first._claim(clock.now())
+    clock.advance_to(claimed.lease_until)
     await second._refresh(clock.now())
     assert len(await second._claim(clock.now())) == 1
 
     async with database.single() as connection:
-        await attempt_store.put_back(connection, [delivery])
+        await attempt_store.put_back(connection, [claimed])
 
     assert await deliveries(database, "attempt") == [(2,)]
-    assert endpoint == delivery.endpoint_id
+    assert endpoint == claimed.endpoint_id
+
+
+async def test_what_was_given_up_meanwhile_is_not_given_back(database, make_loop, clock):
+    endpoint = await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted())
+    loop = make_loop()
+    await loop._refresh(clock.now())
+    ((_, claimed),) = await loop._claim(clock.now())
+
+    async with database.single() as connection:
+        await delivery_store.disable(connection, [endpoint], "for a test")
+        await attempt_store.put_back(connection, [claimed])
+
+    assert await deliveries(database, "state, attempt") == [("failed", 1)]
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
@@ -314,6 +369,111 @@ async def test_nothing_overtakes_what_went_back(database, make_loop, clock, at_o
         assert len(found) > 30
 
 
+async def test_what_went_back_is_claimed_when_all_that_is_newer_has_gone_back_too(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    """The newer ones came by the short way, the last of them after the pause."""
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop, leads = make_loop(), ("lead-1", "lead-2")
+    await add_endpoint(database, receiver.url)
+    await run_until_idle(loop, clock)
+    throttle(receiver, 1)
+    await queue(database, *(accepted(lead, nth) for nth in (1, 2) for lead in leads))
+    assert await loop.run_once(clock.now()) == 4
+    assert await deliveries(database, "attempt") == [(1,), (1,), (0,), (0,)]
+
+    thank(receiver)
+    clock.advance_to(clock.now() + SECOND)
+    await queue(database, *(accepted(lead, 3) for lead in leads))
+    assert (await deliveries(database, "attempt"))[4:] == [(1,), (1,)]
+    assert await loop.run_once(clock.now()) == len(leads)
+    await queue(database, *(accepted(lead, 4) for lead in leads))
+    await run_until_idle(loop, clock)
+
+    arrived = [orjson.loads(one.body)["data"] for one in receiver.received]
+    for lead in leads:
+        assert [one["sequence"] for one in arrived if one["lead_id"] == lead] == [1, 2, 3, 4]
+
+
+async def test_a_slow_answer_does_not_hold_up_what_went_back(database, make_loop, clock):
+    answers: dict[tuple[str, int], Answer] = {("lead-2", 1): Answer(429, retry_after="1")}
+    slow, tried = asyncio.Event(), list[tuple[str, int]]()
+
+    async def post(url, headers, body):
+        data = orjson.loads(body)["data"]
+        tried.append((data["lead_id"], data["sequence"]))
+        if data["lead_id"] == "lead-1":
+            await slow.wait()
+        return answers.get(tried[-1], Answer(204))
+
+    loop = make_loop(post=post)
+    await add_endpoint(database, "https://crm.example.com")
+    await queue(database, accepted("lead-1", 1), accepted("lead-2", 1), accepted("lead-2", 2))
+    for _ in range(3):
+        await loop.run_once(clock.now())
+    assert await deliveries(database, "attempt") == [(1,), (1,), (0,)]
+
+    clock.advance_to(clock.now() + SECOND)
+    for _ in range(3):
+        await loop.run_once(clock.now())
+    assert tried == [("lead-1", 1), ("lead-2", 1), ("lead-2", 2)]
+    slow.set()
+
+
+async def test_what_went_back_goes_on_when_the_pause_is_over_however_old_it_is(
+    database, make_loop, receiver, clock
+):
+    loop = make_loop()
+    await add_endpoint(database, receiver.url)
+    throttle(receiver, 1)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    clock.advance_to(clock.now() + 2 * COMMITS_WITHIN)
+    await run_until_idle(loop, clock)
+
+    thank(receiver)
+    clock.advance_to(clock.now() + SECOND)
+    await run_until_idle(loop, clock)
+
+    assert await deliveries(database, "state, attempt") == [("pending", 1), ("delivered", 1)]
+
+
+async def test_nothing_goes_back_before_others_hear_of_the_pause(
+    database, make_loop, receiver, clock
+):
+    loop = make_loop()
+    await add_endpoint(database, receiver.url)
+    throttle(receiver)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    async with database.transaction() as locking:
+        await locking.connection.execute(text("LOCK TABLE endpoints IN EXCLUSIVE MODE"))
+        writing = asyncio.create_task(run_until_idle(loop, clock))
+        await somebody_waits_for_a_lock(database)
+        assert await deliveries(database, "attempt") == [(1,), (1,)]
+    await writing
+
+    assert await deliveries(database, "attempt") == [(1,), (0,)]
+
+
+async def test_who_went_back_here_and_out_elsewhere_holds_up_nothing_newer(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    other, loop = make_loop(), make_loop()
+    await add_endpoint(database, receiver.url)
+    throttle(receiver, 1)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    await run_until_idle(loop, clock)
+    thank(receiver)
+    clock.advance_to(clock.now() + SECOND)
+    await run_until_idle(other, clock)
+    await run_until_idle(loop, clock)
+
+    await queue(database, accepted("lead-1", 3))
+    await loop.run_once(clock.now())
+
+    assert await deliveries(database, "state") == [("pending",), ("delivered",), ("delivered",)]
+
+
 async def test_what_goes_back_while_the_table_is_read_is_not_overtaken(
     database, make_loop, clock
 ):
@@ -330,16 +490,10 @@ async def test_what_goes_back_while_the_table_is_read_is_not_overtaken(
     await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
     await loop.run_once(clock.now())
     clock.advance_to(clock.now() + loop.idle)
-    waiting = text("""
-        SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
-        WHERE datname = current_database() AND NOT granted
-    """)
-    async with database.transaction() as locking, database.single() as connection:
+    async with database.transaction() as locking:
         await locking.connection.execute(text("LOCK TABLE deliveries"))
         reading = asyncio.create_task(loop.run_once(clock.now()))
-        async with asyncio.timeout(20):
-            while not await connection.scalar(waiting):
-                pass
+        await somebody_waits_for_a_lock(database)
         posted[1].set_result(Answer(429, retry_after="1"))
         await until(loop._holding.returning)
     await reading
@@ -400,6 +554,89 @@ async def test_what_waited_its_lease_away_is_not_overtaken(database, make_loop, 
 
     assert tried == [1, 2, 3]
     assert await deliveries(database, "state, attempt") == [("delivered", 1)] * 3
+
+
+async def test_after_a_pause_deliveries_begin_few_at_once_and_double_as_they_are_taken(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop = make_loop()
+    await add_endpoint(database, receiver.url)
+    throttle(receiver)
+    await queue(database, accepted("lead"))
+    await run_until_idle(loop, clock)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(29)))
+
+    thank(receiver)
+    clock.advance_to(clock.now() + MINUTE)
+    assert [await loop.run_once(clock.now()) for _ in range(4)] == [4, 8, 16, 2]
+
+
+async def test_after_a_pause_what_is_not_taken_lets_no_more_go_at_once(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop = make_loop()
+    endpoint = await add_endpoint(database, receiver.url)
+    await hold(database, endpoint, receiver.url, clock.now())
+    receiver.answer = lambda _: web.Response(status=500)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(12)))
+
+    assert [await loop.run_once(clock.now()) for _ in range(3)] == [4, 4, 4]
+
+
+async def test_what_is_under_way_from_before_a_pause_takes_up_the_room_after_it(
+    database, make_loop, receiver, clock
+):
+    loop = make_loop()
+    endpoint = await add_endpoint(database, receiver.url)
+    receiver.hold.clear()
+    await queue(database, *(accepted(f"lead-{n}") for n in range(9)))
+    await loop.run_once(clock.now())
+    await until(lambda: len(receiver.received) == 9)
+    await hold(database, endpoint, receiver.url, clock.now())
+    clock.advance_to(clock.now() + loop.idle)
+    await loop.run_once(clock.now())
+
+    assert loop._room(endpoint) == 0
+
+
+async def test_after_a_pause_few_go_at_once_by_the_short_way_too(
+    database, make_loop, receiver, clock, monkeypatch
+):
+    monkeypatch.setattr(delivery, "GATHER_SECONDS", PATIENCE_SECONDS)
+    loop = make_loop()
+    endpoint = await add_endpoint(database, receiver.url)
+    await hold(database, endpoint, receiver.url, clock.now() + MINUTE)
+    clock.advance_to(clock.now() + MINUTE)
+    await run_until_idle(loop, clock)
+    await queue(database, *(accepted(f"lead-{n}") for n in range(20)))
+    assert {attempt for (attempt,) in await deliveries(database, "attempt")} == {1}
+
+    assert [await loop.run_once(clock.now()) for _ in range(3)] == [4, 8, 8]
+
+
+async def test_what_waited_its_lease_away_is_claimed_at_the_next_pass(
+    database, make_loop, clock
+):
+    answered, tried = asyncio.Event(), list[int]()
+
+    async def post(url, headers, body):
+        tried.append(orjson.loads(body)["data"]["sequence"])
+        await answered.wait()
+        return Answer(204)
+
+    loop = make_loop(post=post)
+    await add_endpoint(database, "https://crm.example.com")
+    await run_until_idle(loop, clock)
+    await queue(database, accepted("lead-1", 1), accepted("lead-1", 2))
+    await loop.run_once(clock.now())
+    clock.advance_to(clock.now() + 11 * SECOND)
+    await loop.run_once(clock.now())
+    answered.set()
+    await run_until_idle(loop, clock)
+
+    assert tried == [1, 2]
 
 
 async def test_a_pause_is_shown_until_it_is_over(database, client, make_loop, receiver, clock):

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from leadloop.attempts import Delivery, Endpoint
-from leadloop.holding import Hold, Holding
+from leadloop.holding import AT_ONCE_FIRST, Hold, Holding
 from leadloop.v1.handoff_pb2 import HandoffRouted
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -87,15 +87,18 @@ def test_a_newer_delivery_waits_until_what_went_back_was_claimed_again():
     assert not holding.must_wait(DELIVERY, later)
 
 
-def test_an_endpoint_drains_from_what_goes_back_until_it_is_claimed_for():
+def test_an_endpoint_drains_while_something_behind_what_went_back_is_under_way():
     holding = Holding()
-    assert not holding.drains("e-1")
+    behind, beside, elsewhere = ("e-1", "lead-1"), ("e-1", "lead-2"), ("e-2", "lead-1")
+    assert holding.drains([behind]) == set()
 
     holding.give_back(DELIVERY)
-    assert holding.drains("e-1")
+    assert holding.drains([behind]) == {"e-1"}
+    assert holding.drains([beside, elsewhere]) == set()
 
     holding.begin_claim(["e-1"])
-    assert not holding.drains("e-1")
+    holding.claim([DELIVERY])
+    assert holding.drains([behind]) == set()
 
 
 def test_what_goes_back_during_a_claim_is_not_taken_for_claimed():
@@ -117,3 +120,35 @@ def test_nobody_waits_once_the_table_is_read_up():
     holding.catch_up("e-1")
 
     assert not holding.must_wait(DELIVERY, NOW + SECOND)
+
+
+def test_an_endpoint_that_was_not_held_back_may_get_the_most():
+    holding = Holding()
+    holding.read(held(None))
+    holding.grow("e-1", NOW)
+
+    assert holding.at_once("e-1", 128) == 128
+
+
+def test_after_a_pause_few_go_at_once_and_one_more_with_each_that_is_taken():
+    holding = Holding()
+    holding.ask(ENDPOINT, NOW + SECOND)
+    holding.grow("e-1", NOW)
+    assert holding.at_once("e-1", 128) == AT_ONCE_FIRST
+
+    holding.grow("e-1", NOW + SECOND)
+    assert holding.at_once("e-1", 128) == AT_ONCE_FIRST + 1
+    assert holding.at_once("e-1", 2) == 2
+
+
+def test_each_pause_counts_once_whoever_was_asked_for_it():
+    holding = Holding()
+    holding.read(held(NOW))
+    assert holding.at_once("e-1", 128) == AT_ONCE_FIRST
+
+    holding.grow("e-1", NOW)
+    holding.read(held(NOW))
+    assert holding.at_once("e-1", 128) == AT_ONCE_FIRST + 1
+
+    holding.read(held(NOW + SECOND))
+    assert holding.at_once("e-1", 128) == AT_ONCE_FIRST
