@@ -1,19 +1,20 @@
-"""One group's reading: batches are taken and handled, then their offsets are committed."""
+"""One group's reading: batches are taken and handled, and their offsets committed beside it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
 
 from leadloop.brokers import Brokers
 from leadloop.database import is_unreachable
 from leadloop.errors import Retry
 from leadloop.loop import let_gather, sleep_until_woken, telling_when_slow
+from leadloop.offsets import Offsets
 from leadloop.records import Record, type_of
 from leadloop.seldom import Seldom
 from leadloop.transport import Handle
@@ -104,16 +105,23 @@ class Reader:
         )
 
     async def _read_watched(self, consumer: AIOKafkaConsumer) -> None:
-        """Read while another task watches."""
+        """Read while other tasks watch and commit."""
         watch = Watch(self._brokers, self._group, self._topics, self._outage)
         # A member without a name comes as a new one, so that the group is always parted anew.
         has_name = self._instance is not None
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(watch.run(consumer, readers=has_name))
-            tasks.create_task(self._read_on(consumer, watch))
+        offsets = Offsets(consumer, self._wanted.group)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(watch.run(consumer, readers=has_name))
+                tasks.create_task(offsets.run())
+                tasks.create_task(self._read_on(consumer, watch, offsets))
+        finally:
+            await offsets.end()
 
-    async def _read_on(self, consumer: AIOKafkaConsumer, watch: Watch) -> None:
-        """Take batches, let them be handled, then commit their offsets."""
+    async def _read_on(
+        self, consumer: AIOKafkaConsumer, watch: Watch, offsets: Offsets
+    ) -> None:
+        """Take batches, let them be handled, and note how far that is."""
         while True:
             batches = await consumer.getmany(timeout_ms=POLL_WAIT_MS, max_records=BATCH_MAX)
             watch.begun = {partition: batch[0].offset for partition, batch in batches.items()}
@@ -123,7 +131,7 @@ class Reader:
             if records or not self._outage.is_on:
                 await _handle_until_done(self._wanted, records)
             if batches:
-                await _commit(consumer, batches, self._wanted.group)
+                offsets.note(batches)
                 watch.begun = {}
                 await let_gather(perf_counter() - started, is_full=len(records) >= BATCH_MAX)
             if watch.has_unread:
@@ -181,17 +189,3 @@ async def _handle_until_done(subscription: Subscription, records: Sequence[Recor
             await sleep_until_woken(asyncio.Event(), PAUSE_BEFORE_AGAIN)
         else:
             return
-
-
-async def _commit(
-    consumer: AIOKafkaConsumer,
-    batches: Mapping[TopicPartition, Sequence[ConsumerRecord]],
-    group: str,
-) -> None:
-    """Commit the offsets after a handled batch."""
-    try:
-        await consumer.commit({tp: batch[-1].offset + 1 for tp, batch in batches.items()})
-    except (CommitFailedError, IllegalStateError) as error:
-        # The partitions went to another consumer meanwhile. It reads the batch again, and the
-        # inbox knows that all of it is handled.
-        log.info("offsets.left", group=group, reason=type(error).__name__)
