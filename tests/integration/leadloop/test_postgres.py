@@ -13,11 +13,14 @@ import pytest
 from leadloop.postgres import InUse, Postgres
 from tests.conftest import ROOT, until
 
+# What a shell begins in the background inherits that SIGINT is ignored.
 HOLDS = """
+import signal
 import sys
 from pathlib import Path
 from leadloop.postgres import Postgres
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Postgres(Path(sys.argv[1]), durable=False):
     print("ready", flush=True)
     sys.stdin.read()
@@ -89,8 +92,8 @@ async def test_nothing_of_it_is_left_however_its_holder_ends(
         await until(lambda: processes_of(data.parent))
 
         process.send_signal(number)
-        process.wait()
 
+        await until(lambda: process.poll() is not None)
         await until(lambda: not processes_of(data.parent))
 
 
